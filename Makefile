@@ -1,0 +1,67 @@
+# Everything runs in .venv, which the first target that needs it makes. A second run finds the stamps and starts at once.
+# pip is called plainly: mirrors, proxies and indexes are whatever your own pip configuration says.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TORCH  := $(shell grep '^torch==' constraints.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format bench map clean
+.DELETE_ON_ERROR:
+
+help:  ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(VENV)/.base  ## a real photo's way through the default encoder, as demo/report.html
+	$(BIN)/photosite see --sample chelsea --out demo
+	@echo "$(CURDIR)/demo/report.html"
+
+test: $(VENV)/.dev  ## the tests, without the full sweeps
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: $(VENV)/.dev  ## the tests, full sweeps included
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.dev  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src
+
+format: $(VENV)/.dev  ## let ruff put the code in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## every benchmark: our time over a peer's, measured in the same run
+	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py yet"; exit 1; }
+	@for file in $(sort $(wildcard benchmarks/bench_*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+map: $(VENV)/.dev  ## write src/photosite/README.md anew from the first lines of the files
+	$(BIN)/python -m tests.source_tree > $(VENV)/map.md && mv $(VENV)/map.md src/photosite/README.md
+
+clean:  ## remove all that make made, .venv too
+	rm -rf $(VENV) demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "photosite wants Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
+	       "name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); echo "$(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# torch alone and first, at the pinned version: an index that offers a CPU build of it is then taken at its word, and nothing
+# that comes later can pull in the newest build with its gigabytes of CUDA. hatchling is there beforehand so that
+# no second, unpinned copy is fetched to build us.
+$(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) $(TORCH)
+	$(PIP) hatchling
+	$(PIP) --no-build-isolation --editable '.[samples]'
+	@touch $@
+
+# torchvision is a peer that tests compare with. It wants a torch of its own choosing, so it comes without its dependencies.
+$(VENV)/.dev: $(VENV)/.base
+	$(PIP) --no-build-isolation --editable '.[dev]'
+	$(PIP) --no-deps torchvision
+	@touch $@

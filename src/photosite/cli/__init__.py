@@ -1,0 +1,52 @@
+"""The command line: `photosite see`, `photosite models`, `photosite train`.
+
+Each command imports what it needs when it runs, so that `--help` stays quick. Results go to stdout, progress and
+errors to stderr. Exit codes: 0 done, 1 an error of our own, 2 bad input or usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+
+from photosite import __version__
+from photosite.cli.models import models
+from photosite.cli.see import see
+from photosite.cli.train import train
+from photosite.errors import PhotositeError
+
+app = App(
+    name="photosite",
+    help="Follow the light: from the photosite that counted a photon to the token that a language model reads.",
+    version=__version__,
+    result_action="return_value",
+)
+app.command(see)
+app.command(models)
+app.command(train)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: words after the program's name; those of the process if not given.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        return int(app(words, exit_on_error=True, print_error=True) or 0)
+    except PhotositeError as error:
+        if debug:
+            raise
+        print(f"photosite: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("photosite: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        sys.stderr.close()
+        return 1

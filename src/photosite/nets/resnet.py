@@ -1,0 +1,138 @@
+"""ResNet: a stem, stages of residual blocks, a mean over space, one linear layer.
+
+One class builds the ImageNet networks of the paper, its CIFAR networks and photosite's own encoder; they differ
+only in stem, widths and shortcut. Knows nothing of names, weights files or recipes: the registry does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from photosite.errors import RangeError, ShapeError
+from photosite.nets.blocks import BasicBlock, Bottleneck, Shortcut, StrideOn, initialize
+from photosite.shapes import shape_text
+
+
+@dataclass(frozen=True)
+class Stem:
+    """The first convolution, in front of the stages, with its norm and ReLU.
+
+    `pool` adds the 3x3 max pooling at stride 2 that the ImageNet networks have.
+    """
+
+    channels: int
+    kernel: int
+    stride: int = 1
+    pool: bool = False
+
+
+IMAGENET_STEM = Stem(channels=64, kernel=7, stride=2, pool=True)
+CIFAR_STEM = Stem(channels=16, kernel=3)
+
+
+class ResNet(nn.Module):
+    """A residual network; also the plain twin of one, with `shortcut="none"`.
+
+    Parameter names are torchvision's (`conv1`, `bn1`, `layer1.0.conv1` ..., `fc`), so that its checkpoints load.
+    Attributes:
+        width: channels of the feature map, which is also the width D of a token.
+        reduction: input pixels per cell of the feature map, along each axis.
+        min_size: the smallest side that the network takes.
+    """
+
+    def __init__(
+        self,
+        block: type[BasicBlock] | type[Bottleneck],
+        depths: Sequence[int],
+        widths: Sequence[int],
+        *,
+        strides: Sequence[int] | None = None,
+        stem: Stem = IMAGENET_STEM,
+        shortcut: Shortcut = "projection",
+        stride_on: StrideOn = "3x3",
+        num_classes: int = 1000,
+        min_size: int = 32,
+        zero_last_norm: bool = False,
+    ) -> None:
+        """Build the network with fresh weights.
+
+        Args:
+            block: BasicBlock or Bottleneck.
+            depths: blocks in each stage.
+            widths: channels of each stage, before the block's expansion.
+            strides: stride of each stage's first block; 1 for the first stage and 2 for the others if not given.
+            stem: the first convolution.
+            shortcut: "projection" (option B), "padding" (option A) or "none" (a plain network).
+            stride_on: which convolution of a bottleneck strides.
+            num_classes: outputs of the last layer; 0 leaves it out, the output is then (B, width).
+            min_size: the smallest side in pixels that `forward` accepts.
+            zero_last_norm: start residual blocks as the identity.
+
+        Raises:
+            RangeError: depths, widths and strides differ in number, or a choice is unknown.
+        """
+        super().__init__()
+        strides = (1, *[2] * (len(depths) - 1)) if strides is None else strides
+        if not len(depths) == len(widths) == len(strides):
+            raise RangeError(f"ResNet: depths {depths}, widths {widths} and strides {strides} differ in number")
+        if stride_on not in ("3x3", "1x1") or shortcut not in ("projection", "padding", "none"):
+            raise RangeError(
+                f"ResNet: stride_on wants '3x3' or '1x1', got {stride_on!r}; "
+                f"shortcut wants 'projection', 'padding' or 'none', got {shortcut!r}"
+            )
+        self.conv1 = nn.Conv2d(
+            3, stem.channels, stem.kernel, stride=stem.stride, padding=stem.kernel // 2, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(stem.channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem.pool else None
+        self.stages: tuple[str, ...] = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
+        channels = stem.channels
+        for name, depth, width, stride in zip(self.stages, depths, widths, strides, strict=True):
+            stage = nn.Sequential()
+            for index in range(depth):
+                stage.append(block(channels, width, stride if index == 0 else 1, shortcut, stride_on))
+                channels = width * block.expansion
+            self.add_module(name, stage)
+        self.width = channels
+        self.reduction = stem.stride * (2 if stem.pool else 1)
+        for stride in strides:
+            self.reduction *= stride
+        self.min_size = min_size
+        self.num_classes = num_classes
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(channels, num_classes) if num_classes else nn.Identity()
+        initialize(self, zero_last_norm=zero_last_norm)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Compute the feature map: (B, 3, H, W) to (B, width, H / reduction, W / reduction), rounded up.
+
+        Raises:
+            ShapeError: x is not (B, 3, H, W), or a side is below `min_size`.
+        """
+        if x.ndim != 4 or x.shape[1] != 3:
+            raise ShapeError(f"ResNet: x wants (B, 3, H, W), channels first, got {shape_text(x.shape)}")
+        if min(x.shape[2], x.shape[3]) < self.min_size:
+            raise ShapeError(f"ResNet: x wants sides of at least {self.min_size} px, got {shape_text(x.shape[2:])}")
+        x = self.relu(self.bn1(self.conv1(x)))
+        if self.maxpool is not None:
+            x = self.maxpool(x)
+        for name in self.stages:
+            x = getattr(self, name)(x)
+        return x
+
+    def forward_head(self, features: Tensor, *, pre_logits: bool = False) -> Tensor:
+        """Average the feature map over space and classify: (B, width, h, w) to (B, num_classes).
+
+        With `pre_logits` or without classes the average itself is the result, (B, width).
+        """
+        x = torch.flatten(self.avgpool(features), 1)  # (B, width)
+        return x if pre_logits else self.fc(x)  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Classify pictures: (B, 3, H, W), normalized by the recipe, to logits (B, num_classes)."""
+        return self.forward_head(self.forward_features(x))

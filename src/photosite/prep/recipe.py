@@ -1,0 +1,418 @@
+"""The whole contract of a model's input as one frozen value: from a picture to the network's numbers, and back.
+
+A recipe works on pictures that are open already, (H, W, 3) uint8 sRGB; it knows no file, no network and no torch.
+Its three stages are `resized`, `cropped` and `normalized`; calling a recipe is exactly their composition.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from photosite.errors import RangeError, ShapeError, UnknownNameError
+from photosite.prep.geometry import FILTER_SUPPORT, Geometry, resized_size, window_start
+from photosite.shapes import shape_text
+
+Picture = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8, sRGB, upright."""
+
+MAX_SIZE = 16_384
+"""The largest side that a recipe may ask for."""
+MAX_PIXELS = MAX_SIZE**2
+"""The most pixels that a resized picture may have: 'shortest' 256 makes a line of 1 x 65535 into 4 billion."""
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "resize": ("shortest", "longest", "squash", "none"),
+    "interpolation": tuple(FILTER_SUPPORT),
+    "crop_rounding": ("round", "floor"),
+    "channel_order": ("RGB", "BGR"),
+    "layout": ("BCHW", "BHWC"),
+}
+"""What may stand in each field that holds a name."""
+
+TINY, HUGE = 1e-30, 1e30  # beyond these float32 has no room left
+NUMBERS: dict[str, tuple[bool, int, float, float, str]] = {
+    "size_hw": (True, 2, 1, MAX_SIZE, f"(height, width), whole numbers from 1 to {MAX_SIZE}"),
+    "crop_hw": (True, 2, 1, MAX_SIZE, f"(height, width), whole numbers from 1 to {MAX_SIZE}"),
+    "pad_color": (True, 3, 0, 255, "(R, G, B), whole numbers from 0 to 255"),
+    "mean": (False, 3, -HUGE, HUGE, "3 finite numbers"),
+    "std": (False, 3, TINY, HUGE, "3 finite numbers above 0"),
+}
+"""What may stand in each field that holds several numbers: whole or not, how many, lowest, highest, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a picture becomes a model's input.
+
+    Args:
+        name: what the recipe is called.
+        resize: 'shortest' (the shorter side becomes the size, the longer one follows in proportion, rounded down),
+        crop_rounding: where a crop begins if the difference is odd: 'round' (half to even, as torchvision) or 'floor'.
+            (exactly `size_hw`) or 'none'.
+        size_hw: (height, width), 1 … 16384 px; equal for 'shortest' and 'longest', None for 'none'.
+        interpolation: 'nearest', 'box', 'bilinear', 'hamming', 'bicubic' or 'lanczos', as Pillow has them.
+        antialias: whether the filter widens where the picture shrinks; Pillow's always does, so only True.
+        crop_hw: (height, width) of the center that is kept, or None for all; `pad_color` fills up a smaller picture.
+        crop_rounding: where a crop begins if the difference is odd: 'round' (half to even, torchvision), 'floor'.
+        pad_color: R, G, B in 0 … 255 of padding, put in before normalizing.
+        scale: what a level of 0 … 255 is multiplied by before mean and std.
+        mean: subtracted, one for each channel in the order of `channel_order`.
+        std: divided by, likewise; above 0.
+        channel_order: 'RGB' or 'BGR', the order of the input's channels.
+        layout: 'BCHW' or 'BHWC', the order of the input's axes.
+        source: where the numbers come from.
+    Raises:
+        RangeError: a number is out of range, not finite or of the wrong type, or fields contradict each other.
+        UnknownNameError: a field that holds a name has one that does not exist.
+    Convention: mean and std apply after `scale`, and in float32: (level * scale - mean) / std.
+    Matches: torchvision `Resize`, `CenterCrop`, `ToTensor`, `Normalize` on PIL images, bit for bit.
+
+    >>> recipe = Recipe(
+    ...     name="half", resize="squash", size_hw=(2, 2), interpolation="box", mean=(0.5,) * 3, std=(0.5,) * 3
+    ... )
+    >>> recipe(np.full((4, 4, 3), 255, np.uint8))[0, 0].tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+
+    name: str
+    resize: Literal["shortest", "longest", "squash", "none"]
+    size_hw: tuple[int, int] | None
+    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+    antialias: bool = True
+    crop_hw: tuple[int, int] | None = None
+    crop_rounding: Literal["round", "floor"] = "round"
+    pad_color: tuple[int, int, int] = (0, 0, 0)
+    scale: float = 1 / 255
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    channel_order: Literal["RGB", "BGR"] = "RGB"
+    layout: Literal["BCHW", "BHWC"] = "BCHW"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant, and make lists, as JSON has them, into tuples."""
+        for text in ("name", "source"):
+            if not isinstance(getattr(self, text), str):
+                raise self._wrong(text, "text")
+        for field, known in NAMES.items():
+            if getattr(self, field) not in known:
+                raise UnknownNameError(field.replace("_", " "), str(getattr(self, field)), known)
+        self._check_numbers()
+        if self.antialias is not True:
+            raise self._wrong("antialias", "True (Pillow always antialiases; resizing without it is not supported)")
+        if (self.size_hw is None) != (self.resize == "none"):
+            raise self._wrong("size_hw", "None with resize='none' and a size with any other rule")
+        if self.resize in ("shortest", "longest") and len(set(self.size_hw or ())) != 1:
+            raise self._wrong("size_hw", f"two equal sides with resize={self.resize!r}")
+        with np.errstate(all="ignore"):  # overflow is one way to lose levels
+            kept = self._as_levels(self._table.T) == np.arange(256)[:, None]
+        if not kept.all():
+            raise RangeError(
+                f"recipe {self.name!r}: wants scale, mean and std that keep the 256 levels apart in float32, "
+                f"got scale {self.scale}, mean {self.mean}, std {self.std}"
+            )
+
+    @property
+    def input_hw(self) -> tuple[int, int] | None:
+        """Size of every input; None where it depends on the picture."""
+        return self.crop_hw or (self.size_hw if self.resize in ("longest", "squash") else None)
+
+    def __call__(self, picture: Picture | Sequence[Picture]) -> npt.NDArray[np.float32]:
+        """The model's input for one picture, or for a list of them.
+
+        Args:
+            picture: (H, W, 3) uint8, or a list of those; their sizes may differ as long as the recipe makes them equal.
+        Returns:
+            (B, C, H, W) float32, or (B, H, W, C) with layout 'BHWC'; contiguous.
+        Raises:
+            ShapeError: a picture has other axes, or the list is empty, or gives inputs of several sizes.
+            RangeError: a picture is not uint8, or would become larger than `MAX_PIXELS`.
+        """
+        pictures = list(picture) if isinstance(picture, Sequence) else [picture]
+        if not pictures:
+            raise ShapeError(f"recipe {self.name!r}: wants at least one picture, got an empty list")
+        crops = []
+        for index, one in enumerate(pictures):
+            crops.append(self.cropped(self.resized(one)))
+            if crops[index].shape != crops[0].shape:
+                raise ShapeError(
+                    f"recipe {self.name!r}: wants pictures that give inputs of one size, "
+                    f"got {shape_text(crops[0].shape)} from picture 0 ({shape_text(pictures[0].shape)}) "
+                    f"and {shape_text(crops[index].shape)} from picture {index} ({shape_text(one.shape)}); "
+                    "use a recipe with a crop, or one picture at a time"
+                )
+        return self._normalized(crops)
+
+    def resized(self, picture: Picture) -> Picture:
+        """The first stage: the picture at the recipe's size, with the padding that 'longest' asks for.
+
+        Args:
+            picture: (H, W, 3) uint8.
+        Returns:
+            (H', W', 3) uint8, always a copy.
+        Raises:
+            ShapeError, RangeError: as in calling the recipe.
+        Matches: Pillow `Image.resize`.
+        """
+        picture = self._checked(picture)
+        picture_hw = (picture.shape[0], picture.shape[1])
+        height, width = resized_size(self.resize, self.size_hw, picture_hw)
+        if height * width > MAX_PIXELS:
+            raise RangeError(
+                f"recipe {self.name!r}: wants resized pictures of at most {MAX_PIXELS} pixels, "
+                f"{picture_hw[0]} × {picture_hw[1]} would become {height} × {width}; crop the picture first"
+            )
+        if (height, width) != picture_hw:
+            image = Image.fromarray(np.ascontiguousarray(picture))
+            picture = np.asarray(image.resize((width, height), Image.Resampling[self.interpolation.upper()]))
+        return self._window(picture, self.size_hw if self.resize == "longest" and self.size_hw else (height, width))
+
+    def cropped(self, resized: Picture) -> Picture:
+        """The second stage: the center of the resized picture, padded where the picture is smaller than the crop.
+
+        Args:
+            resized: (H, W, 3) uint8, as `resized` gives it.
+        Returns:
+            (*crop_hw, 3) uint8, always a copy; all of the picture for a recipe without a crop.
+        """
+        resized = self._checked(resized)
+        return self._window(resized, self.crop_hw or (resized.shape[0], resized.shape[1]))
+
+    def normalized(self, cropped: Picture) -> npt.NDArray[np.float32]:
+        """The last stage: levels to numbers, channels and axes in the model's order.
+
+        Args:
+            cropped: (H, W, 3) uint8, as `cropped` gives it.
+        Returns:
+            (1, C, H, W) float32, or (1, H, W, C) with layout 'BHWC'; contiguous.
+        """
+        return self._normalized([self._checked(cropped)])
+
+    def undo(self, x: npt.NDArray[np.floating]) -> Picture:
+        """A picture to look at from a model's input: normalization undone, channels R, G, B and last.
+
+        Args:
+            x: (B, C, H, W) or (C, H, W) floating point, channels last with layout 'BHWC'; clipped at black and white.
+        Returns:
+            (B, H, W, 3) or (H, W, 3) uint8.
+        Raises:
+            ShapeError: x has other axes.
+            RangeError: x is not floating point, or holds NaN or infinity.
+        Matches: `undo(normalized(cropped))[0]` is `cropped`, exactly.
+        """
+        x = np.asarray(x)
+        axes = self.layout if x.ndim == 4 else self.layout[1:]
+        if x.ndim not in (3, 4) or x.shape[axes.index("C")] != 3:
+            wanted = ", ".join("3" if axis == "C" else axis for axis in self.layout)
+            raise ShapeError(f"recipe {self.name!r}: undo wants ({wanted}), with or without B, got {x.shape}")
+        if x.dtype.kind != "f":
+            raise RangeError(f"recipe {self.name!r}: undo wants floating point, got {x.dtype} {x.shape}")
+        if not np.isfinite(x).all():
+            raise RangeError(
+                f"recipe {self.name!r}: undo wants finite numbers, {np.sum(~np.isfinite(x))} of {x.size} are not"
+            )
+        return np.ascontiguousarray(self._in_order(self._as_levels(np.moveaxis(x, axes.index("C"), -1))))
+
+    def geometry(self, size_hw: tuple[int, int]) -> Geometry:
+        """The exact map between the input and a picture of this size.
+
+        Args:
+            size_hw: (height, width) of the picture.
+        Raises:
+            RangeError: a side is below 1.
+        """
+        if min(size_hw) < 1:
+            raise RangeError(f"recipe {self.name!r}: wants a picture of at least 1 × 1, got {shape_text(size_hw)}")
+        resized_hw = resized_size(self.resize, self.size_hw, (int(size_hw[0]), int(size_hw[1])))
+        padded_hw = self.size_hw if self.resize == "longest" and self.size_hw else resized_hw
+        input_hw = self.crop_hw or padded_hw
+        top, left = (
+            window_start(resized, padded, self.crop_rounding) + window_start(padded, side, self.crop_rounding)
+            for resized, padded, side in zip(resized_hw, padded_hw, input_hw, strict=True)
+        )
+        return Geometry((int(size_hw[0]), int(size_hw[1])), resized_hw, input_hw, (top, left), self.interpolation)
+
+    def at(self, size: int) -> Recipe:
+        """The same recipe for another input size; resize and crop grow by the same ratio.
+
+        Args:
+            size: the shorter side of the input, in px.
+        Returns:
+            A recipe named NAME@SIZE; this one where nothing changes.
+        Raises:
+            RangeError: the recipe has no size of its own, or a side leaves 1 … 16384.
+
+        >>> Recipe(
+        ...     name="a",
+        ...     resize="shortest",
+        ...     size_hw=(256, 256),
+        ...     crop_hw=(224, 224),
+        ...     interpolation="bilinear",
+        ...     mean=(0.0,) * 3,
+        ...     std=(1.0,) * 3,
+        ... ).at(448).size_hw
+        (512, 512)
+        """
+        own = min(self.crop_hw or self.size_hw or (0,))
+        if not own:
+            raise RangeError(
+                f"recipe {self.name!r}: at wants a recipe with a size, this one takes pictures as they are"
+            )
+        if not _is_number(size, True, 1, MAX_SIZE):
+            raise RangeError(f"recipe {self.name!r}: at wants a whole number from 1 to {MAX_SIZE}, got {size!r}")
+        if size == own:
+            return self
+
+        def grown(pair: tuple[int, int] | None) -> tuple[int, int] | None:
+            # half up, in whole numbers
+            return pair and ((2 * pair[0] * size + own) // (2 * own), (2 * pair[1] * size + own) // (2 * own))
+
+        name = f"{self.name.split('@')[0]}@{size}"
+        return replace(self, name=name, size_hw=grown(self.size_hw), crop_hw=grown(self.crop_hw))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field, as JSON has it (tuples are lists).
+
+        Matches: `Recipe.from_dict(recipe.to_dict()) == recipe`, also by way of JSON text.
+        """
+        fields_of: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return fields_of
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """A recipe from what `to_dict` gave; fields with a default may be absent.
+
+        Raises:
+            RangeError: a field is missing, or has a value that a recipe refuses.
+            UnknownNameError: a field that recipes do not have.
+        """
+        known = {field.name: field.default is MISSING for field in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise UnknownNameError("recipe field", str(name), known)
+        missing = [name for name, needed in known.items() if needed and name not in values]
+        if missing:
+            raise RangeError(
+                f"recipe: from_dict wants {', '.join(missing)} as well, got {', '.join(values) or 'nothing'}"
+            )
+        return cls(**values)
+
+    def explain(self) -> list[str]:
+        """What the recipe does, a line for each step in order, and last where its numbers come from."""
+        height, width = self.size_hw or (0, 0)
+        how = f"{self.interpolation}{'' if self.interpolation == 'nearest' else ', antialiased as Pillow does'}"
+        lines = {
+            "shortest": f"resize: the shorter side to {height}, the longer in proportion, rounded down; {how}",
+            "longest": f"resize: the longer side to {height}, the shorter in proportion, rounded down; {how}; "
+            f"then pad to {height} × {width} with {self.pad_color}",
+            "squash": f"resize: to {height} × {width}, proportions not kept; {how}",
+            "none": "resize: none, pixels stay as they are",
+        }
+        halves = "half to even" if self.crop_rounding == "round" else "down"
+        mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (self.mean, self.std))
+        return [
+            lines[self.resize],
+            "crop: none"
+            if self.crop_hw is None
+            else f"crop: the center {self.crop_hw[0]} × {self.crop_hw[1]}, half pixels rounded {halves}; "
+            f"{self.pad_color} where the picture is smaller",
+            f"scale: levels 0 … 255 times {_ratio_text(self.scale)}",
+            f"normalize: subtract mean ({mean}), divide by std ({std}), channels {', '.join(self.channel_order)}",
+            f"layout: {self.layout}, float32, {self.channel_order}",
+            f"source: {self.source or 'not stated'}",
+        ]
+
+    @cached_property
+    def _table(self) -> npt.NDArray[np.float32]:
+        """(3, 256): the number that each level of each channel becomes; a picture has no other levels."""
+        # The product, rounded to float32, is ToTensor's float32 division by 255 for all 256 levels; a test says so.
+        scaled = (np.arange(256) * self.scale).astype(np.float32)
+        mean, std = (np.array(numbers, np.float32)[:, None] for numbers in (self.mean, self.std))
+        table: npt.NDArray[np.float32] = (scaled - mean) / std
+        table.setflags(write=False)
+        return table
+
+    def _as_levels(self, x: npt.NDArray[np.floating]) -> Picture:
+        """Channels last, in the model's order, back to 0 … 255; in float64, so that only float32's rounding is left."""
+        mean, std = (np.array(numbers, np.float32) for numbers in (self.mean, self.std))
+        levels: npt.NDArray[np.float64] = (x.astype(np.float64) * std + mean) / self.scale
+        return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+
+    def _normalized(self, crops: Sequence[Picture]) -> npt.NDArray[np.float32]:
+        height, width = crops[0].shape[:2]
+        x = np.empty((len(crops), 3, height, width), np.float32)
+        for into, crop in zip(x, crops, strict=True):
+            for channel, plane in enumerate(np.moveaxis(self._in_order(crop), -1, 0)):
+                np.take(self._table[channel], plane, out=into[channel], mode="clip")  # "clip" writes without a buffer
+        return x if self.layout == "BCHW" else np.ascontiguousarray(x.transpose(0, 2, 3, 1))  # (B, H, W, C)
+
+    def _in_order(self, picture: Picture) -> Picture:
+        """From R, G, B to the model's order of channels, and back: the two are the same step."""
+        return picture if self.channel_order == "RGB" else picture[..., ::-1]
+
+    def _window(self, picture: Picture, size_hw: tuple[int, int]) -> Picture:
+        """A copy of the centered window of this size, filled up with `pad_color`."""
+        out = np.empty((*size_hw, 3), np.uint8)
+        out[:] = self.pad_color
+        into, of = [], []
+        for side, window in zip(picture.shape, size_hw, strict=False):
+            start = window_start(side, window, self.crop_rounding)
+            into.append(slice(max(-start, 0), max(-start, 0) + min(side, window)))
+            of.append(slice(max(start, 0), max(start, 0) + min(side, window)))
+        out[tuple(into)] = picture[tuple(of)]
+        return out
+
+    def _checked(self, picture: Picture) -> Picture:
+        """Refuse what is not a picture, and say what it looks like instead."""
+        who = f"recipe {self.name!r}: wants a picture (H, W, 3) uint8"
+        if not isinstance(picture, np.ndarray):
+            raise ShapeError(f"{who}, got {type(picture).__name__}; open files with photosite.prep.load")
+        if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
+            hint = ""
+            if picture.ndim == 3 and picture.shape[0] == 3:
+                hint = "; channels go last: picture.transpose(1, 2, 0)"
+            elif picture.ndim == 4:
+                hint = "; pass several pictures as a list"
+            raise ShapeError(f"{who}, got {picture.shape} {picture.dtype}{hint}")
+        if picture.dtype != np.uint8:
+            spread = f" from {picture.min()} to {picture.max()}" if picture.dtype.kind in "biuf" else ""
+            raise RangeError(f"{who} with levels 0 … 255, got {picture.shape} {picture.dtype}{spread}")
+        return picture
+
+    def _check_numbers(self) -> None:
+        """Refuse wrong numbers, and make what came as lists or NumPy's numbers plain."""
+        for field, (whole, count, low, high, wanted) in NUMBERS.items():
+            value = getattr(self, field)
+            if value is None and field in ("size_hw", "crop_hw"):
+                continue
+            if not isinstance(value, Sequence | np.ndarray) or len(value) != count:
+                raise self._wrong(field, wanted)
+            if not all(_is_number(number, whole, low, high) for number in value):
+                raise self._wrong(field, wanted)
+            # Frozen for everyone else.
+            object.__setattr__(self, field, tuple(int(n) if whole else float(n) for n in value))
+        if not _is_number(self.scale, False, TINY, HUGE):
+            raise self._wrong("scale", "a finite number above 0")
+        object.__setattr__(self, "scale", float(self.scale))
+
+    def _wrong(self, field: str, wanted: str) -> RangeError:
+        return RangeError(f"recipe {self.name!r}: {field} wants {wanted}, got {getattr(self, field)!r}")
+
+
+def _is_number(value: Any, whole: bool, low: float, high: float) -> bool:
+    """Whether this is a number within limits; neither NaN nor infinity nor True is."""
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool) and bool(low <= value <= high)
+
+
+def _ratio_text(scale: float) -> str:
+    """A scale as people write it: 1/255, 1."""
+    return f"1/{round(1 / scale)}" if scale < 1 and 1 / round(1 / scale) == scale else f"{scale:g}"

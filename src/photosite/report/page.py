@@ -1,0 +1,262 @@
+"""One trace as one HTML file that fetches nothing: `render` gives the text, `write` puts it on disk.
+
+Everything in a trace is a stranger's text: jinja2 escapes it, control characters are spelled out, and the page's own
+policy lets only its two inlined blocks (by hash) and data URIs through. Knows no model and no torch.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from photosite.report import numbers
+from photosite.report.chapters import LEADS, Chapter, chapters, kind
+from photosite.report.figures import Album, Figure, channel_figures, crop_drawing, sheet_side, svg_uri
+from photosite.shapes import shape_text
+from photosite.trace.values import STATIONS, Step, Tile, Tokens, Trace
+
+PICTURES_AT_MOST = 5_000_000
+"""Bytes for all pictures of steps together; what does not fit is named and left to the table."""
+ALL_OPEN_BELOW = 120
+"""A report of fewer steps shows all chapters open; else the first and the last."""
+CELLS_AT_MOST = 4096
+"""Up to this many tokens can be pointed at one by one."""
+
+_MARK = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 26 26">'
+    '<rect width="12" height="12" rx="3" fill="#c2384d"/><rect x="14" width="12" height="12" rx="3" fill="#2f8052"/>'
+    '<rect y="14" width="12" height="12" rx="3" fill="#2f8052"/>'
+    '<rect x="14" y="14" width="12" height="12" rx="3" fill="#2f66b0"/></svg>'
+)
+"""The mark: four photosites under a Bayer filter, R G over G B."""
+
+
+def render(trace: Trace) -> str:
+    """Write a trace as one HTML page.
+
+    Args:
+        trace: only read. Missing parts (no tokens, no classes, no kernels) are named as missing.
+
+    Returns:
+        The whole page, encodable as UTF-8, with style, script and pictures inside.
+    """
+    style, script = _asset("style.css"), _asset("page.js")
+    return (
+        _environment()
+        .get_template("template.html.j2")
+        .render(
+            style=Markup(style),  # noqa: S704 - our own file, shipped with the package
+            script=Markup(script),  # noqa: S704 - as above
+            policy=_policy(style, script),
+            icon=svg_uri(_MARK),
+            **_content(trace),
+        )
+    )
+
+
+def write(trace: Trace, path: str | os.PathLike[str]) -> Path:
+    """Write the page to a file: beside it first, then renamed, so that no half page is ever seen.
+
+    Args:
+        trace: only read.
+        path: of the HTML file; its folder exists.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    target = Path(path)
+    data = render(trace).encode()
+    beside = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return target
+
+
+def visible(text: str) -> str:
+    r"""Spell out what a reader could not see or what could fool one: control, direction and broken characters.
+
+    >>> visible("a" + chr(27) + "[31m" + chr(0x202E) + "gpj.exe")
+    'a\\x1b[31m\\u202egpj.exe'
+    """
+    return "".join(_spelled(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else c for c in text)
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    # A byte that was not UTF-8 came in as a lone surrogate; the byte itself is what the reader can use.
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files("photosite.report").joinpath(name).read_text("utf-8").strip()
+
+
+def _finalize(value: Any) -> Any:
+    """Pass every written value through `visible`; a missing one is written as such, never as None."""
+    if isinstance(value, Markup):
+        return value
+    if value is None:
+        return numbers.UNKNOWN
+    return visible(value) if isinstance(value, str) else value
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """The one environment: everything escaped, nothing undefined."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(_asset),
+    )
+    environment.globals.update(n=numbers, shape_text=shape_text, limits=numbers.limits, kind=kind, leads=LEADS)
+    environment.filters["id"] = id
+    return environment
+
+
+def _policy(style: str, script: str) -> str:
+    def hashed(text: str) -> str:
+        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+    return (
+        f"default-src 'none'; img-src data:; style-src {hashed(style)}; script-src {hashed(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _content(trace: Trace) -> dict[str, Any]:
+    """Everything the template reads, in the order in which the budget for pictures is spent."""
+    by_station = {name: [step for step in trace.steps if step.station == name] for name in STATIONS}
+    album = Album(PICTURES_AT_MOST)
+    pictures: dict[int, list[Figure]] = {}
+
+    def draw(steps: Sequence[Step]) -> None:
+        for step in steps:
+            pictures[id(step)] = [made for tile in step.tiles if (made := album.figure(tile))]
+
+    for name in STATIONS:
+        if name != "features":
+            draw(by_station[name])
+    kernels = [made for tile in trace.kernels if (made := album.figure(tile))]
+    tokens = _tokens(trace.tokens, album)
+    features = by_station["features"]
+    draw([step for step in features if kind(step.op) in LEADS])
+    draw([step for step in features if kind(step.op) not in LEADS])
+
+    parts = chapters(features)
+    few = len(trace.steps) < ALL_OPEN_BELOW
+    last_color = next((step for step in reversed(by_station["color"]) if step.tiles), None)
+    return {
+        "trace": trace,
+        "stations": by_station,
+        "pictures": pictures,
+        "refused": album.refused,
+        "crop": crop_drawing(trace.photo, trace.crop_box),
+        "name": _name(trace.picture.get("path")),
+        "cropped": last_color,
+        "channels": channel_figures(last_color.tiles[0], last_color.shape, last_color.dtype) if last_color else [],
+        "kernels": kernels,
+        "tokens": tokens,
+        "chapters": [(part, few or k in (0, len(parts) - 1), _summary(part)) for k, part in enumerate(parts)],
+        "ladder": _ladder(trace),
+        "index": {id(step): k + 1 for k, step in enumerate(trace.steps)},
+        "milliseconds": _total(trace.steps),
+        "values_per_byte": _values_per_byte(trace.picture),
+    }
+
+
+def _name(path: Any) -> str:
+    """The last part of a path, of either kind of slash; the whole where there is none."""
+    text = str(path) if path is not None else "a picture without a name"
+    return text.replace("\\", "/").rstrip("/").rpartition("/")[2] or text
+
+
+def _values_per_byte(picture: dict[str, Any]) -> float | None:
+    size_hw, octets = picture.get("size_hw"), picture.get("bytes")
+    return size_hw[0] * size_hw[1] * 3 / octets if size_hw and octets else None
+
+
+def _total(steps: Sequence[Step]) -> float | None:
+    """Add the times; None where no step was timed."""
+    timed = [step.ms for step in steps if step.ms is not None]
+    return sum(timed) if timed else None
+
+
+def _summary(part: Chapter) -> dict[str, Any]:
+    first, last = part.steps[0].shape, part.steps[-1].shape
+    return {
+        "shapes": shape_text(last) if first == last else f"{shape_text(first)} → {shape_text(last)}",
+        "parameters": sum(step.parameters for step in part.steps),
+        "ms": _total(part.steps),
+    }
+
+
+def _tokens(tokens: Tokens | None, album: Album) -> dict[str, Any] | None:
+    """The tokens' pictures and, for each token, its norm as text; None where there are no tokens."""
+    if tokens is None:
+        return None
+
+    def drawn(tile: Tile | None) -> Figure | None:
+        return album.figure(tile) if tile else None
+
+    count, width = tokens.values.shape
+    cells = None
+    if tokens.grid and count <= CELLS_AT_MOST:
+        norms = np.sqrt((tokens.values.astype(np.float64) ** 2).sum(1))
+        cells = {"rows": tokens.grid[0], "columns": tokens.grid[1], "norms": [numbers.number(x) for x in norms]}
+    return {
+        "count": count,
+        "width": width,
+        "components": drawn(tokens.components),
+        "norms": drawn(tokens.norms),
+        "cells": cells,
+    }
+
+
+def _ladder(trace: Trace) -> list[dict[str, Any]]:
+    """The sizes that the grid goes through, each with its last shape: how space becomes channels."""
+    sizes: list[tuple[int, int, int]] = []
+    for step in trace.steps:
+        if step.station in ("tensor", "convolution", "features") and len(step.shape) == 3:
+            _, rows, columns = step.shape
+            if sizes and sizes[-1][1:] == (rows, columns) and len(sizes) > 1:
+                sizes[-1] = step.shape
+            elif not sizes or sizes[-1] != step.shape:
+                sizes.append(step.shape)
+    if len(sizes) < 2:
+        return []
+    most = max(max(rows, columns) for _, rows, columns in sizes)
+    return [
+        {
+            "text": shape_text((channels, rows, columns)),
+            "width": sheet_side(columns, most),
+            "height": sheet_side(rows, most),
+            "sheets": min(8, max(1, round(np.log2(max(channels, 1)) / 1.3))),
+        }
+        for channels, rows, columns in sizes[:12]
+    ]
