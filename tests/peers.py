@@ -24,7 +24,7 @@ def missing_peer(name: str, reason: object) -> NoReturn:
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision with `.transforms` and `.models`, also where its compiled part does not fit the installed torch.
+    """Import torchvision with `.transforms` and `.models`, also where its compiled part does not fit the torch here.
 
     Its published wheel wants a CUDA torch: beside a CPU build the operators `nms` and `qnms` are missing, and the
     import fails. Models and transforms do not use them, so a declaration is enough.

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "photosite"
 
 ORDER = (
-    *("errors", "shapes", "sensor", "color", "prep", "ops", "handcrafted", "graph", "analysis", "nets", "tokens"),
+    *("errors", "shapes", "files", "sensor", "color", "prep", "ops", "handcrafted", "graph", "analysis", "nets", "tokens"),
     *("lightpath", "train", "encode", "trace", "report", "explorer", "cli"),
 )
 """The folders in the order in which the light passes them; each imports only itself and what stands before it."""
@@ -24,7 +24,7 @@ ORDER = (
 SERVE_ANY_MODEL = ("graph", "analysis", "report", "explorer")
 """Folders that must not know our own networks: the model is passed in."""
 
-TORCH_FREE = ("errors", "shapes", "sensor", "color", "prep", "ops", "handcrafted", "graph.ir", "graph.table")
+TORCH_FREE = ("errors", "shapes", "files", "sensor", "color", "prep", "ops", "handcrafted", "graph.ir", "graph.table")
 """What must work, and start quickly, where there is no torch."""
 
 OPTIONAL = ("matplotlib", "pillow_heif", "simplejpeg", "skimage", "timm", "torchvision")

@@ -88,7 +88,7 @@ def test_not_strict_loads_what_fits_and_says_what_did_not() -> None:
 def test_not_strict_still_wants_shapes_and_something_in_common() -> None:
     with pytest.raises(MismatchedWeightsError, match=r"1 misshapen: '3\.bias' is 3, wanted 2"):
         load_weights(network(), state() | {"3.bias": torch.ones(3)}, strict=False)
-    with pytest.raises(MismatchedWeightsError, match="9 missing"):
+    with pytest.raises(MismatchedWeightsError, match="8 missing"):
         load_weights(network(), {"a": torch.ones(1)}, strict=False)
     with pytest.raises(MismatchedWeightsError, match="wanted 9 tensors, got 0"):
         load_weights(network(), {}, strict=False)
@@ -111,7 +111,7 @@ def test_key_map_as_function_and_as_mapping() -> None:
 
 
 def test_a_key_map_that_makes_two_names_one() -> None:
-    with pytest.raises(MismatchedWeightsError, match=r"makes '0\.bias' and '0\.weight' both 'x'|makes '0\.weight' and '0\.bias' both 'x'"):
+    with pytest.raises(MismatchedWeightsError, match=r"makes '0\.weight' and '0\.bias' both 'x'"):
         load_weights(network(), state(), key_map=lambda key: "x")
 
 
@@ -127,15 +127,17 @@ def test_a_known_map_that_would_fit_is_pointed_out() -> None:
 def test_numbers_become_the_models() -> None:
     model, given = network(), state()
     half = {key: value.half() for key, value in given.items()}  # the counter too, as some do
-    assert load_weights(model, half) == ("numbers converted from float16 to float32", "numbers converted from float16 to int64")
+    assert load_weights(model, half) == (
+        "numbers converted from float16 to float32",
+        "numbers converted from float16 to int64",
+    )
     assert {value.dtype for key, value in model.state_dict().items() if "num_batches" not in key} == {torch.float32}
     # 2^-11 relative: what rounding to float16 costs; 2^-25 absolute where it is subnormal
     torch.testing.assert_close(model[0].weight.detach(), given["0.weight"], rtol=2**-11, atol=2**-25)
 
 
-@pytest.mark.parametrize("dtype", [torch.complex64])
-def test_numbers_of_another_kind_do_not_fit(dtype: torch.dtype) -> None:
-    given = state() | {"3.bias": torch.ones(2, dtype=dtype)}
+def test_numbers_of_another_kind_do_not_fit() -> None:
+    given = state() | {"3.bias": torch.ones(2, dtype=torch.complex64)}
     with pytest.raises(MismatchedWeightsError, match=r"'3\.bias' is 2 complex64, wanted 2 float32"):
         load_weights(network(), given)
 
@@ -169,7 +171,7 @@ def test_a_model_without_memory_takes_the_tensors_themselves() -> None:
     with torch.device("meta"):
         model = network()
     given = state()
-    with pytest.raises(WeightsError, match="meta device.*assign=True"):
+    with pytest.raises(WeightsError, match=r"meta device.*assign=True"):
         load_weights(model, given)
     load_weights(model, given, assign=True)
     assert_holds(model, given)

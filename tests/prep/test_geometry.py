@@ -78,6 +78,24 @@ def test_padding_and_what_it_shows_by_hand() -> None:
     assert geometry.support == (Fraction(1, 2), Fraction(1, 2))  # no resizing, so no filter
 
 
+def test_an_input_that_shows_nothing_of_the_picture() -> None:
+    # 1 x 32 stands in row 15 of 32 x 32 (the smaller half of 31 first), and torchvision crops row round(15.5) = 16
+    recipe = Recipe(
+        name="slit",
+        resize="longest",
+        size_hw=(32, 32),
+        crop_hw=(1, 1),
+        interpolation="box",
+        mean=(0.0,) * 3,
+        std=(1.0,) * 3,
+    )
+    geometry = recipe.geometry((1, 32))
+    assert recipe(np.full((1, 32, 3), 255, np.uint8)).max() == 0
+    assert geometry.padding == (0, 0, 1, 0)
+    assert geometry.reads(0, 0) == (0, 0, 0, 0)
+    assert geometry.crop_box == (1, 16, 1, 17)  # no height
+
+
 @pytest.mark.parametrize("interpolation", sorted(FILTER_SUPPORT))
 def test_support_is_the_filter_s_own_when_enlarging(interpolation: str) -> None:
     geometry = Geometry((4, 9), (8, 3), (8, 3), (0, 0), interpolation)
@@ -180,19 +198,25 @@ def test_a_changed_picture_pixel_changes_only_pixels_that_read_it(
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "box", "bilinear"])
-def test_the_box_is_no_larger_than_needed(interpolation: Any) -> None:
-    # 8 to 4: every weight of these filters inside the box is at least 1/16, so every pixel inside has a say
+@pytest.mark.parametrize(("side", "resized"), [(8, 4), (5, 8)])
+def test_the_box_is_exactly_what_has_a_say(interpolation: Any, side: int, resized: int) -> None:
+    # at these sizes centers lie sixteenths apart and never on a filter's end, so no weight in the box is near 0
     recipe = Recipe(
-        name="half", resize="squash", size_hw=(4, 4), interpolation=interpolation, mean=(0.0,) * 3, std=(1.0,) * 3
+        name="a",
+        resize="squash",
+        size_hw=(resized, resized),
+        interpolation=interpolation,
+        mean=(0.0,) * 3,
+        std=(1.0,) * 3,
     )
-    geometry = recipe.geometry((8, 8))
-    black = np.zeros((8, 8, 3), np.uint8)
-    told = np.zeros((4, 4, 8, 8), bool)
-    for row, column in np.ndindex(4, 4):
+    geometry = recipe.geometry((side, side))
+    black = np.zeros((side, side, 3), np.uint8)
+    told = np.zeros((resized, resized, side, side), bool)
+    for row, column in np.ndindex(resized, resized):
         top, left, bottom, right = geometry.reads(row, column)
         told[row, column, top:bottom, left:right] = True
     seen = np.zeros_like(told)
-    for y, x in np.ndindex(8, 8):
+    for y, x in np.ndindex(side, side):
         dot = black.copy()
         dot[y, x] = 255
         seen[:, :, y, x] = recipe(dot)[0, 0] != 0

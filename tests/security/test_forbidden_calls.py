@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ FORBIDDEN_MODULES = {
     "pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "torch.hub", "torch.package",
 }  # fmt: skip
 FORBIDDEN_NAMES = {"load_state_dict_from_url", "load_url", "add_safe_globals", "safe_globals"}
+FORBIDDEN_ATTRIBUTES = {"torch.jit.load", "torch.hub", "torch.package"}
 FORBIDDEN_BUILTINS = {"eval", "exec", "compile", "__import__"}
 
 RESTRICTED_UNPICKLERS: frozenset[str] = frozenset()
-"""Files that may import pickle, only to derive an Unpickler whose `find_class` has an allow-list. Each needs a decision."""
+"""Files that may import pickle, only to derive an Unpickler with a `find_class` of its own; each is a decision."""
 
 
 def dotted(node: ast.AST) -> str:
@@ -30,52 +32,59 @@ def is_constant(node: ast.expr | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 
+def imported(node: ast.AST) -> dict[str, str]:
+    """For an import statement: the local names that it makes, with what each stands for."""
+    if isinstance(node, ast.Import):
+        return {(name.asname or name.name): name.name for name in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {(name.asname or name.name): f"{node.module}.{name.name}" for name in node.names}
+    return {}
+
+
+def faults_of_import(node: ast.AST) -> Iterator[str]:
+    for module in imported(node).values():
+        parents = {module.rsplit(".", count)[0] for count in range(module.count(".") + 1)}
+        if parents & FORBIDDEN_MODULES:
+            yield f"import of {module}"
+        if module in FORBIDDEN_ATTRIBUTES or module.rpartition(".")[2] in FORBIDDEN_NAMES:
+            yield module
+
+
+def faults_of_name(node: ast.AST, full: Callable[[ast.AST], str]) -> Iterator[str]:
+    if isinstance(node, ast.Attribute | ast.Name):
+        name = full(node)
+        if name in FORBIDDEN_ATTRIBUTES or name.rpartition(".")[2] in FORBIDDEN_NAMES:
+            yield name
+
+
+def faults_of_call(node: ast.AST, full: Callable[[ast.AST], str]) -> Iterator[str]:
+    if not isinstance(node, ast.Call):
+        return
+    for keyword in node.keywords:
+        if keyword.arg in ("trust_remote_code", "allow_pickle") and not is_constant(keyword.value, False):
+            yield f"{keyword.arg}"
+    if full(node.func) in ("torch.load", "torch.serialization.load"):
+        safe = {keyword.arg: keyword.value for keyword in node.keywords}.get("weights_only")
+        if not is_constant(safe, True):
+            yield "torch.load without weights_only=True"
+    if isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_BUILTINS:
+        yield node.func.id
+
+
 def faults(text: str) -> list[str]:
     """List what is forbidden in a piece of Python, as `line: what`."""
-    found: list[str] = []
-    tree = ast.parse(text)
-    aliases: dict[str, str] = {}  # what a local name stands for
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                aliases[name.asname or name.name.partition(".")[0]] = name.name if name.asname else name.name.partition(".")[0]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            for name in node.names:
-                aliases[name.asname or name.name] = f"{node.module}.{name.name}"
+    nodes = list(ast.walk(ast.parse(text)))
+    aliases = {name: stands for node in nodes for name, stands in imported(node).items()}
 
     def full(node: ast.AST) -> str:
         first, _, rest = dotted(node).partition(".")
         return ".".join(filter(None, (aliases.get(first, first), rest)))
 
-    for node in ast.walk(tree):
-        line = getattr(node, "lineno", 0)
-        modules: list[str] = []
-        if isinstance(node, ast.Import):
-            modules = [name.name for name in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules = [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
-        for module in modules:
-            parents = {module.rsplit(".", count)[0] for count in range(module.count(".") + 1)}
-            if parents & FORBIDDEN_MODULES:
-                found.append(f"{line}: import of {module}")
-        if isinstance(node, ast.Attribute | ast.Name | ast.alias):
-            name = node.name if isinstance(node, ast.alias) else dotted(node)
-            if name.rpartition(".")[2] in FORBIDDEN_NAMES:
-                found.append(f"{line}: {name}")
-        if isinstance(node, ast.Attribute) and full(node) in ("torch.jit.load", "torch.hub", "torch.package"):
-            found.append(f"{line}: {full(node)}")
-        if isinstance(node, ast.ImportFrom) and any(module == "torch.jit.load" for module in modules):
-            found.append(f"{line}: torch.jit.load")
-        if isinstance(node, ast.keyword) and node.arg in ("trust_remote_code", "allow_pickle") and not is_constant(node.value, False):
-            found.append(f"{node.value.lineno}: {node.arg}")
-        if isinstance(node, ast.Call):
-            if full(node.func) in ("torch.load", "torch.serialization.load"):
-                safe = {keyword.arg: keyword.value for keyword in node.keywords}.get("weights_only")
-                if not is_constant(safe, True):
-                    found.append(f"{line}: torch.load without weights_only=True")
-            if isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_BUILTINS:
-                found.append(f"{line}: {node.func.id}")
-    return found
+    return [
+        f"{getattr(node, 'lineno', 0)}: {fault}"
+        for node in nodes
+        for fault in (*faults_of_import(node), *faults_of_name(node, full), *faults_of_call(node, full))
+    ]
 
 
 def is_restricted(text: str) -> bool:
@@ -109,7 +118,9 @@ def test_nothing_in_src_can_run_what_a_file_says() -> None:
 
 
 def test_a_restricted_unpickler_is_told_from_a_plain_one() -> None:
-    guarded = "import pickle\nclass A(pickle.Unpickler):\n def find_class(self, m, n):\n  raise pickle.UnpicklingError\n"
+    guarded = (
+        "import pickle\nclass A(pickle.Unpickler):\n def find_class(self, m, n):\n  raise pickle.UnpicklingError\n"
+    )
     assert is_restricted(guarded)
     assert not is_restricted(guarded.replace("find_class", "find_more"))
     assert not is_restricted(guarded + "pickle.loads(b'')")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from photosite.analysis.axes import Axes, follow_axes, fused, has_space, space_label, token_part
+from photosite.analysis.axes import Axes, fused, has_space, space_label, token_part
+from photosite.analysis.follow_axes import follow_axes
 from photosite.graph.ir import Graph, Node
 
 
@@ -16,8 +17,8 @@ from photosite.graph.ir import Graph, Node
 class FeatureMap:
     """The last value of a network that is still a picture.
 
-    `layout` is "NCHW", "NHWC" or "tokens" (B, N, D). `grid` is (rows, columns), or None where the graph does not say which
-    places tokens belong to. `width` is the number of channels of one place. Of tokens, the places are
+    `layout` is "NCHW", "NHWC" or "tokens" (B, N, D). `grid` is (rows, columns), or None where the graph does not say
+    which places tokens belong to. `width` is the number of channels of one place. Of tokens, the places are
     `values[:, prefix : prefix + rows * columns]`, row by row; `prefix` counts what stands in front (class token,
     registers), None with an unknown grid. `reason` says in one line how it was found.
     """
@@ -44,7 +45,7 @@ def find_feature_map(graph: Graph) -> FeatureMap | None:
     """
     axes = follow_axes(graph)
     used = [node for node in _used(graph) if node.dtype.startswith(("float", "bfloat")) and len(node.shapes) == 1]
-    found = [(node, *layout) for node in used if (layout := _layout(axes.get(node.name), node)) is not None]
+    found = [(node, held) for node in used if (held := picture_layout(axes.get(node.name), node)) is not None]
     if found and found[-1][0].kind.startswith("adaptive_"):
         before = {node.name for node in graph.producers(found[-1][0].name)}
         found = [entry for entry in found if entry[0].name in before] or found
@@ -53,19 +54,15 @@ def find_feature_map(graph: Graph) -> FeatureMap | None:
     unknown = [node for node in later if _could_be_tokens(node, axes)]
     if unknown:
         return _of_unknown_places(unknown[-1], last)
-    if last is None:
+    if not found:
         return None
-    _, layout, grid, width, prefix = found[-1]
-    reason = f"{last.name} is the last value with rows and columns; {_what_follows(graph, last)}"
-    if prefix is not None:
-        behind = last.shape[1] - prefix - prod(grid)
-        parts = [
-            f"{prefix} in front" * (prefix > 0),
-            f"{grid[0]} x {grid[1]} places",
-            f"{behind} behind" * (behind > 0),
-        ]
-        reason += f"; its {last.shape[1]} tokens are {' and '.join(filter(None, parts))}"
-    return FeatureMap(last.name, layout, grid, width, prefix, reason)
+    node, (layout, grid, width, prefix) = found[-1]
+    reason = f"{node.name} is the last value with rows and columns; {_what_follows(graph, node)}"
+    if layout == "tokens":
+        behind = node.shape[1] - prefix - prod(grid)
+        counts = ((prefix, f"{prefix} in front"), (1, f"{grid[0]} x {grid[1]} places"), (behind, f"{behind} behind"))
+        reason += f"; its {node.shape[1]} tokens are {' and '.join(text for count, text in counts if count)}"
+    return FeatureMap(node.name, layout, grid, width, prefix, reason)
 
 
 def _used(graph: Graph) -> list[Node]:
@@ -79,15 +76,15 @@ def _used(graph: Graph) -> list[Node]:
     return nodes[::-1]
 
 
-def _layout(axes: Axes | None, node: Node) -> tuple[str, tuple[int, int], int, int | None] | None:
+def picture_layout(axes: Axes | None, node: Node) -> tuple[str, tuple[int, int], int, int] | None:
     """Layout, grid, width and prefix of a value that holds a picture; None if it holds none."""
-    if axes is None or has_space(axes[0]) or any(part.label == "C" for part in fused(axes[0])):
+    if axes is None or len(axes) not in (3, 4) or any(part.label != "B" for part in fused(axes[0]) if part.size > 1):
         return None
     labels = "".join(space_label(axis) or "." for axis in axes)
     if labels == "..HW" and not has_space(axes[1]):
-        return "NCHW", (node.shape[2], node.shape[3]), node.shape[1], None
+        return "NCHW", (node.shape[2], node.shape[3]), node.shape[1], 0
     if labels == ".HW." and not has_space(axes[3]):
-        return "NHWC", (node.shape[1], node.shape[2]), node.shape[3], None
+        return "NHWC", (node.shape[1], node.shape[2]), node.shape[3], 0
     tokens = token_part(axes[1]) if len(axes) == 3 and not has_space(axes[2]) else None
     if tokens is not None and tokens.grid is not None:
         return "tokens", tokens.grid, node.shape[2], tokens.prefix

@@ -1,5 +1,67 @@
-"""`photosite models`: what there is, with parameters and input size."""
+"""`photosite models`: what networks there are, with parameters and input size."""
+
 from __future__ import annotations
-def models(pattern: str = "*", /) -> int:
-    """List."""
+
+import json as json_text
+
+
+def models(pattern: str = "*", /, *, json: bool = False) -> int:
+    """List the networks that are here, with their parameters and input sizes.
+
+    Args:
+        pattern: only names that match, with * and ?.
+        json: print one JSON object instead of a table.
+    """
+    import torch
+
+    from photosite.errors import UnknownNameError
+    from photosite.nets import create_model, list_models, model_info
+    from photosite.prep.recipes import get_recipe
+    from photosite.trace.notation import count
+
+    names = list_models(pattern)
+    if not names:
+        raise UnknownNameError("model", pattern, list_models())
+    rows = []
+    for name in names:
+        info = model_info(name)
+        with torch.device("meta"):  # shapes without numbers
+            model = create_model(name)
+        size = get_recipe(info.recipe).input_hw
+        rows.append(
+            {
+                "name": name,
+                "parameters": sum(parameter.numel() for parameter in model.parameters()),
+                "input_size_hw": size,
+                "recipe": info.recipe,
+                "classes": info.num_classes,
+                "weights": "in the package" if info.shipped else None,
+                "source": info.source,
+            }
+        )
+    if json:
+        print(json_text.dumps({"models": rows}))
+        return 0
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for column in ("parameters", "input px", "classes"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("recipe", no_wrap=True)
+    table.add_column("weights", no_wrap=True)
+    for row in rows:
+        height, width = row["input_size_hw"]
+        table.add_row(
+            row["name"],
+            count(row["parameters"]),
+            f"{height}×{width}",
+            str(row["classes"]),
+            row["recipe"],
+            "here" if row["weights"] else "a file",
+        )
+    Console().print(table)
     return 0

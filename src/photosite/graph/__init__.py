@@ -1,0 +1,1 @@
+"""Any PyTorch model as a graph of plain data, and running that graph."""

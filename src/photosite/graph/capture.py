@@ -11,6 +11,7 @@ import io
 import linecache
 import logging
 import sysconfig
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,9 +28,9 @@ NOISY_LOGGERS = ("torch.export", "torch._export", "torch.fx.experimental.symboli
 def capture(model: nn.Module, *example_inputs: Any, strict: bool = False, training: bool = False) -> Graph:
     """Read a model as a graph of ATen operations by running it once on fake tensors.
 
-    The model's weights, buffers, attributes, training flags, gradients and random state stay as they were, also after an
-    error. Its own hooks run, as they do in every forward pass. A compiled model is read as the model inside it. Attention
-    is read in its explicit form, never as the fused fast path that torch has for inference.
+    The model's weights, buffers, attributes, training flags, gradients and random state stay as they were, also after
+    an error. Its own hooks run, as they do in every forward pass. A compiled model is read as the model inside it.
+    Attention is read in its explicit form, never as the fused fast path that torch has for inference.
 
     Args:
         model: any `torch.nn.Module`.
@@ -39,10 +40,10 @@ def capture(model: nn.Module, *example_inputs: Any, strict: bool = False, traini
         training: capture as in training, every module's flag on; by default as in evaluation, every flag off.
 
     Returns:
-        The graph. Shared weights keep the name of the module that reads them; what was unwrapped or fixed is in `notes`.
+        The graph. Tied weights keep the name of the module that reads them; what was unwrapped or fixed is in `notes`.
 
     Raises:
-        CaptureError: the model cannot be read; the message is one line with the line of the model's code that is to blame.
+        CaptureError: the model cannot be read; the message is one line and names the line of the model's code.
 
     >>> graph = capture(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), torch.zeros(1, 3, 8, 8))
     >>> [(node.kind, node.module, node.shape) for node in graph]
@@ -79,7 +80,7 @@ def as_it_was(model: nn.Module) -> Iterator[None]:
         (held, copy.copy(held))
         for _, attributes in before
         for held in attributes.values()
-        if isinstance(held, (list, dict, set))
+        if type(held) in (list, dict, set, OrderedDict)
     ]
     with torch.random.fork_rng(devices=[]):
         try:
@@ -138,8 +139,9 @@ def _failure(model: nn.Module, error: Exception) -> str:
 
 
 def _blamed(error: BaseException) -> tuple[str, int] | None:
-    """File and line of the deepest frame in the model author's own code."""
+    """File and line of the deepest frame in the model author's own code; in strict mode torch tells it separately."""
     frames = [(frame.f_code.co_filename, line) for frame, line in _frames(error)]
+    frames += [(frame.filename, frame.lineno) for frame in getattr(error, "real_stack", None) or ()]
     library = sysconfig.get_path("stdlib")
     own = [f for f in frames if is_users(f[0]) and (not f[0].startswith(library) or "site-packages" in f[0])]
     return own[-1] if own else deepest_line(str(error))

@@ -1,7 +1,7 @@
 """Run a `Graph` node by node in PyTorch, and show each value while it is valid.
 
-The result is the model's own, bit for bit: the same ATen operations on the same numbers in the same order. Knows nothing
-of where the graph came from; the operations are looked up by name.
+The result is the model's own, bit for bit: the same ATen operations on the same numbers in the same order. Knows
+nothing of where the graph came from; the operations are looked up by name.
 """
 
 from __future__ import annotations

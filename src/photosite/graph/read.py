@@ -46,7 +46,7 @@ def read_program(program: torch.export.ExportedProgram, model: nn.Module, notes:
 
 
 def deepest_line(stack: str) -> tuple[str, int] | None:
-    """File and line of the deepest frame of a printed stack that is in neither torch nor this folder; None without one."""
+    """File and line of the deepest frame of a printed stack that is the user's; None where there is none."""
     found = re.findall(r'File "([^"]+)", line (\d+)', stack)
     return next(((file, int(line)) for file, line in reversed(found) if is_users(file)), None)
 
@@ -57,7 +57,7 @@ def is_users(file: str) -> bool:
 
 
 def model_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    """All parameters and buffers under all their names, tied ones under each of them, non-persistent buffers included."""
+    """All parameters and buffers, tied ones under each of their names, non-persistent buffers included."""
     return {
         **dict(model.named_parameters(remove_duplicate=False)),
         **dict(model.named_buffers(remove_duplicate=False)),
@@ -155,7 +155,14 @@ class _Reader:
             self._inline(node, node.args[4], node.args[5:])
         else:
             name = getattr(target, "__name__", None) or str(target)
-            raise CaptureError(f"capture: {name!r} is a construct that this graph cannot hold{_at(node)}")
+            raise CaptureError(f"capture: {name!r} is a construct that this graph cannot hold{self._at_region(node)}")
+
+    def _at_region(self, node: fx.Node) -> str:
+        """Where a construct stands in the user's code; export may tell that only of the operations inside it."""
+        operands = [self.env.get(operand) for operand in node.all_input_nodes]
+        regions = [operand for operand in operands if isinstance(operand, fx.GraphModule)]
+        inside = [inner for region in regions for inner in region.graph.nodes]
+        return next(filter(None, map(_at, [node, *inside])), "")
 
     def _inline(self, node: fx.Node, region: Any, operands: tuple[Any, ...]) -> None:
         """Read a region that changes no value as part of the graph around it."""
@@ -304,7 +311,7 @@ def _roles(frozen: Mapping[str, Argument]) -> Iterator[tuple[str, Ref]]:
 
 
 def _module(node: fx.Node) -> tuple[str, str]:
-    """Dotted path and class name of the module that made the call; torch marks the second call of a module with "@1"."""
+    """Dotted path and class of the module that made the call; torch marks a module's second call with "@1"."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     if not stack:
         return "", ""

@@ -64,7 +64,7 @@ def check_pickle(stream: IO[bytes], source: str) -> None:
             f"{source}: the list of tensors is damaged or cut short ({type(error).__name__})"
         ) from None
     scan.refuse_foreign()
-    if scan.protocol > 2:
+    if scan.protocol != 2:
         raise CorruptWeightsError(
             f"{source}: pickled with protocol {scan.protocol}, which torch cannot read safely; "
             "save it again with torch.save as it comes (protocol 2), or as safetensors"

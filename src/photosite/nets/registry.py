@@ -114,7 +114,7 @@ def create_model(
 
     Returns:
         A plain `nn.Module` in evaluation mode, with `recipe`, `classes` (a tuple of labels, or None where they are not
-        known), `weights_source`, `weights_sha256` (None for fresh ones) and `weights_notes`.
+        known), `trained`, `weights_source`, `weights_sha256` (None for fresh ones) and `weights_notes`.
 
     Raises:
         UnknownNameError: no such network; near names are suggested.
@@ -146,15 +146,26 @@ def create_model(
         key_map = guess_key_map(model.state_dict().keys(), tensors.keys())
         notes = (*read.notes, *load_weights(model, tensors, key_map=key_map))
     chosen = recipe if recipe is not None else facts.get("recipe", info.recipe)
-    model.recipe = get_recipe(chosen) if isinstance(chosen, str) else chosen  # type: ignore[assignment]
-    photo = info.photo_recipe if recipe is None and not facts.get("photo_recipe") else facts.get("photo_recipe")
-    model.photo_recipe = get_recipe(photo) if photo else model.recipe  # type: ignore[assignment]
+    own = get_recipe(chosen) if isinstance(chosen, str) else chosen
+    photo = None if recipe is not None else facts.get("photo_recipe", info.photo_recipe)
     labels = facts.get("classes")
-    model.classes = tuple(labels) if labels and len(labels) == count else None  # type: ignore[assignment]
-    model.weights_source = None if read is None else str(read.path)  # type: ignore[assignment]
-    model.weights_sha256 = None if read is None else read.sha256  # type: ignore[assignment]
-    model.weights_notes = notes  # type: ignore[assignment]
+    set_facts(
+        model,
+        recipe=own,
+        photo_recipe=get_recipe(photo) if photo else own,
+        classes=tuple(labels) if labels and len(labels) == count else None,
+        trained=read is not None,
+        weights_source=None if read is None else str(read.path),
+        weights_sha256=None if read is None else read.sha256,
+        weights_notes=notes,
+    )
     return model
+
+
+def set_facts(model: nn.Module, **facts: Any) -> None:
+    """Write what is known of a model onto it as plain attributes, where `photosite.trace` and users read them."""
+    for key, value in facts.items():
+        object.__setattr__(model, key, value)
 
 
 def shipped_file(info: ModelInfo) -> Path:

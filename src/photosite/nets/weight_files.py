@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from photosite.errors import CorruptWeightsError, UnsafeWeightsError, WeightsError
+from photosite.files import write_whole
 from photosite.nets.keymaps import PREFIXES
 from photosite.nets.pickle_scan import check_pickle
 
@@ -139,7 +140,7 @@ def save_weights(
     text += b" " * (-len(text) % 8)  # the tensors start on a multiple of 8 bytes
     data = len(text).to_bytes(8, "little") + text + data[8 + size :]
     try:
-        _write_whole(path, data)
+        write_whole(path, data)
     except OSError as error:
         raise WeightsError(f"save_weights: {source}: cannot write: {error.strerror or error}") from error
     return hashlib.sha256(data).hexdigest()
@@ -170,8 +171,7 @@ def _read_bytes(path: Path, source: str, max_bytes: int) -> bytes:
 
 
 def _kind(mode: int) -> str:
-    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-    return kinds.get(stat.S_IFMT(mode), "a device")
+    return {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO"}.get(stat.S_IFMT(mode), "a device or socket")
 
 
 def _read_safetensors(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -197,12 +197,19 @@ def _read_safetensors(data: bytes, source: str) -> tuple[dict[str, Tensor], dict
         )
     try:
         tensors = safetensors.torch.load(data)
-        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+        metadata = json.loads(data[8 : 8 + size], object_pairs_hook=_once).get("__metadata__", {})
     except Exception as error:  # SafetensorError, and KeyError for a dtype that torch lacks
         raise CorruptWeightsError(f"{source}: not valid safetensors: {_reason(error)}") from error
     if not tensors:
         raise CorruptWeightsError(f"{source}: safetensors without a single tensor")
     return tensors, metadata
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a JSON object that has a name twice: of two such tensors every reader could take another."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name occurs twice")
+    return dict(pairs)
 
 
 def _checked_zip(data: bytes, source: str, digest: str) -> io.BytesIO:
@@ -352,28 +359,6 @@ def _without_prefixes(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], li
         tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
         notes.append(f"prefix {prefix!r} taken off every key")
     return tensors, notes
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write beside, bring it to the disk, rename, bring the rename to the disk. The mode is 0666 less the umask."""
-    beside = path.with_name(f".{path.name[:200]}.tmp-{os.getpid()}")
-    beside.unlink(missing_ok=True)  # of a process with our number that was killed
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-        with open(os.open(beside, flags, 0o666), "wb") as file:  # noqa: PTH123 (a mode that Path.open does not take)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # Windows has no such thing to sync
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _printable(text: str) -> str:

@@ -48,7 +48,7 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
 }
 _END_OF_JPEG = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # a marker that ends a scan: not stuffing, not a restart
-_MAX_SCANS = 500  # an encoder writes about ten; libjpeg-turbo's own fuzzers stop at 500 too
+_MAX_SCANS = 100  # an encoder writes about ten; each one costs a walk over all pixels, 80 ms at the pixel limit
 _TILE_SIDES = (322, 323)  # TIFF tags TileWidth, TileLength
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 
@@ -286,8 +286,10 @@ def _named_faults(name: str, doing: str, found: str = "", stream: io.BytesIO | N
     except Exception as fault:
         at_end = stream is not None and not stream.closed and stream.tell() >= len(stream.getbuffer())
         said = display_text(" ".join(str(fault).split()))[:200] or type(fault).__name__
-        detail = f"{found} {doing}: {said}".lstrip() if found else said
-        raise PictureError(_code_of(fault, said, doing, at_end), name, detail) from fault
+        code = _code_of(fault, said, doing, at_end)
+        if code == "truncated" and "truncated" not in said.lower():
+            said = f"the file ends too early ({said})"
+        raise PictureError(code, name, f"{found} {doing}: {said}" if found else said) from fault
 
 
 def _code_of(fault: Exception, said: str, doing: str, at_end: bool) -> str:

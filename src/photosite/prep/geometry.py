@@ -169,8 +169,7 @@ class Geometry:
     def _padding(self, axis: int) -> tuple[int, int]:
         """Pixels of padding before and after the picture on one axis of the input."""
         start, side, resized = self.start_hw[axis], self.input_hw[axis], self.resized_hw[axis]
-        before = min(max(-start, 0), side)
-        return before, min(max(start + side - resized, 0), side - before)
+        return max(-start, 0), max(start + side - resized, 0)
 
     def _span(self, axis: int, index: int) -> tuple[int, int]:
         """Half-open range of picture pixels read on one axis, in the floats in which Pillow itself computes it."""

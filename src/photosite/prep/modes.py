@@ -154,8 +154,9 @@ def _split_alpha(image: Image.Image, rawmode: str) -> tuple[Image.Image, Image.I
         keyed.info["transparency"] = key
         rgba = keyed.convert("RGBA")
     else:
+        image = _without_transparency(image)
         if image.mode in ("1", "P", "HSV", "YCbCr", "RGBX"):
-            image = _without_transparency(image).convert("L" if image.mode == "1" else "RGB")
+            image = image.convert("L" if image.mode == "1" else "RGB")
         return image, None
     color = Image.merge("RGB", rgba.split()[:3])
     return color, rgba.getchannel("A")

@@ -171,7 +171,7 @@ class Recipe:
                 f"{picture_hw[0]} × {picture_hw[1]} would become {height} × {width}; crop the picture first"
             )
         if (height, width) != picture_hw:
-            image = Image.fromarray(np.ascontiguousarray(picture))
+            image = Image.fromarray(picture)
             picture = np.asarray(image.resize((width, height), Image.Resampling[self.interpolation.upper()]))
         return self._window(picture, self.size_hw if self.resize == "longest" and self.size_hw else (height, width))
 

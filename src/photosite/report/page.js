@@ -84,10 +84,10 @@
   const data = one("#cells");
   const boxes = all("[data-cells] .cells");
   if (data && boxes.length) {
-    const { rows: height, columns: width, norms } = JSON.parse(data.textContent);
+    const { rows: height, columns: width, norms, input } = JSON.parse(data.textContent);
     const status = one(".cell");
     const svg = (name, attributes) => {
-      const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+      const made = document.createElementNS(one("svg").namespaceURI, name);
       for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
       return made;
     };
@@ -100,13 +100,16 @@
       box.append(view);
       return { view, frames };
     });
+    // Where the cell itself lies; what it sees is larger.
+    const span = (k, count, side) => `${Math.round(k * side / count)} … ${Math.round((k + 1) * side / count) - 1}`;
+    const lies = ([row, column]) => input ? `\nlies on rows ${span(row, height, input[0])}, columns ${span(column, width, input[1])} of the input` : "";
     const draw = () => {
       for (const { frames } of cursors) for (const frame of frames) {
         frame.setAttribute("visibility", place ? "visible" : "hidden");
         if (place) { frame.setAttribute("x", place[1]); frame.setAttribute("y", place[0]); }
       }
       const k = place && place[0] * width + place[1];
-      status.textContent = place ? `token ${k} of 0 … ${norms.length - 1}${kept ? ", kept" : ""}\nrow ${place[0]}, column ${place[1]}\nnorm ${norms[k]}` : "";
+      status.textContent = place ? `token ${k} of 0 … ${norms.length - 1}${kept ? ", kept" : ""}\nrow ${place[0]}, column ${place[1]}\nnorm ${norms[k]}${lies(place)}` : "no token chosen";
     };
     const at = (event) => {
       const box = event.currentTarget.getBoundingClientRect();
@@ -130,6 +133,7 @@
         draw();
       });
     }
+    draw();
     status.hidden = false;
     one(".hint").hidden = false;
   }

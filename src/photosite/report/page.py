@@ -25,7 +25,7 @@ from photosite.report import numbers
 from photosite.report.chapters import LEADS, Chapter, chapters, kind
 from photosite.report.figures import Album, Figure, channel_figures, crop_drawing, sheet_side, svg_uri
 from photosite.shapes import shape_text
-from photosite.trace.values import STATIONS, Step, Tile, Tokens, Trace
+from photosite.trace.values import STATIONS, Step, Tile, Trace
 
 PICTURES_AT_MOST = 5_000_000
 """Bytes for all pictures of steps together; what does not fit is named and left to the table."""
@@ -67,10 +67,23 @@ def render(trace: Trace) -> str:
 
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> Path:
-    """Write the page to a file: beside it first, then renamed, so that no half page is ever seen.
+    """Render a trace and write its page; see `render` and `write_page`.
 
     Args:
         trace: only read.
+        path: of the HTML file; its folder exists.
+
+    Returns:
+        The path.
+    """
+    return write_page(render(trace), path)
+
+
+def write_page(page: str, path: str | os.PathLike[str]) -> Path:
+    """Write a rendered page: beside the file first, then renamed, so that no half page is ever seen.
+
+    Args:
+        page: what `render` gave.
         path: of the HTML file; its folder exists.
 
     Returns:
@@ -80,11 +93,10 @@ def write(trace: Trace, path: str | os.PathLike[str]) -> Path:
         OSError: the folder cannot be written.
     """
     target = Path(path)
-    data = render(trace).encode()
     beside = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with beside.open("xb") as file:
-            file.write(data)
+            file.write(page.encode())
         beside.replace(target)
     except BaseException:
         beside.unlink(missing_ok=True)
@@ -98,6 +110,8 @@ def visible(text: str) -> str:
     >>> visible("a" + chr(27) + "[31m" + chr(0x202E) + "gpj.exe")
     'a\\x1b[31m\\u202egpj.exe'
     """
+    if text.isprintable():  # nearly always, and a data URI is long
+        return text
     return "".join(_spelled(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else c for c in text)
 
 
@@ -134,7 +148,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         loader=jinja2.FunctionLoader(_asset),
     )
-    environment.globals.update(n=numbers, shape_text=shape_text, limits=numbers.limits, kind=kind, leads=LEADS)
+    environment.globals.update(n=numbers, shape_text=shape_text, limits=numbers.limits, kind=kind)
     environment.filters["id"] = id
     return environment
 
@@ -163,13 +177,15 @@ def _content(trace: Trace) -> dict[str, Any]:
         if name != "features":
             draw(by_station[name])
     kernels = [made for tile in trace.kernels if (made := album.figure(tile))]
-    tokens = _tokens(trace.tokens, album)
-    features = by_station["features"]
-    draw([step for step in features if kind(step.op) in LEADS])
-    draw([step for step in features if kind(step.op) not in LEADS])
-
-    parts = chapters(features)
+    tokens = _tokens(trace, album)
     few = len(trace.steps) < ALL_OPEN_BELOW
+    found = chapters(by_station["features"])
+    parts = [(part, few or k in (0, len(found) - 1)) for k, part in enumerate(found)]
+    # Open chapters first, so that what is left out lies behind a click; in each, the large pictures first.
+    for is_open in (True, False):
+        steps = [step for part, opened in parts if opened == is_open for step in part.steps]
+        draw([step for step in steps if kind(step.op) in LEADS])
+        draw([step for step in steps if kind(step.op) not in LEADS])
     last_color = next((step for step in reversed(by_station["color"]) if step.tiles), None)
     return {
         "trace": trace,
@@ -182,7 +198,8 @@ def _content(trace: Trace) -> dict[str, Any]:
         "channels": channel_figures(last_color.tiles[0], last_color.shape, last_color.dtype) if last_color else [],
         "kernels": kernels,
         "tokens": tokens,
-        "chapters": [(part, few or k in (0, len(parts) - 1), _summary(part)) for k, part in enumerate(parts)],
+        "first": Chapter("", tuple(by_station["convolution"])).rows,
+        "chapters": [(part, opened, _summary(part)) for part, opened in parts],
         "ladder": _ladder(trace),
         "index": {id(step): k + 1 for k, step in enumerate(trace.steps)},
         "milliseconds": _total(trace.steps),
@@ -216,8 +233,9 @@ def _summary(part: Chapter) -> dict[str, Any]:
     }
 
 
-def _tokens(tokens: Tokens | None, album: Album) -> dict[str, Any] | None:
+def _tokens(trace: Trace, album: Album) -> dict[str, Any] | None:
     """The tokens' pictures and, for each token, its norm as text; None where there are no tokens."""
+    tokens = trace.tokens
     if tokens is None:
         return None
 
@@ -228,7 +246,13 @@ def _tokens(tokens: Tokens | None, album: Album) -> dict[str, Any] | None:
     cells = None
     if tokens.grid and count <= CELLS_AT_MOST:
         norms = np.sqrt((tokens.values.astype(np.float64) ** 2).sum(1))
-        cells = {"rows": tokens.grid[0], "columns": tokens.grid[1], "norms": [numbers.number(x) for x in norms]}
+        sizes = [step.shape[-2:] for step in trace.steps if step.station == "tensor" and len(step.shape) == 3]
+        cells = {
+            "rows": tokens.grid[0],
+            "columns": tokens.grid[1],
+            "norms": [numbers.number(norm) for norm in norms],
+            "input": list(sizes[-1]) if sizes else None,
+        }
     return {
         "count": count,
         "width": width,

@@ -1,0 +1,1 @@
+"""Running one picture through everything, and what was recorded."""

@@ -49,33 +49,35 @@ def pick(values: npt.NDArray[np.float64], low: float, high: float, table: Rgb) -
     Where both limits are zero, zero keeps its own color: the first of a magnitude, the middle of a signed table.
     """
     share = (values - low) / (high - low) if high > low else np.full(values.shape, 0.5 if table is DIVERGING else 0.0)
-    return table[np.clip(np.floor(np.nan_to_num(share) * 256), 0, 255).astype(np.intp)]
+    return table[np.minimum(np.clip(np.nan_to_num(share), 0, 1) * 256, 255).astype(np.intp)]
 
 
-def block_means(values: Array, block: int) -> npt.NDArray[np.float64]:
-    """Average blocks of block × block values; blocks at the right and lower edge may be smaller.
+def block_means(values: Array, block: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Average blocks of values; blocks at the right and lower edge may be smaller.
 
     Args:
         values: (C, H, W).
-        block: at least 1; with 1 the values come back as they are.
+        block: rows and columns of a block, at least 1; with (1, 1) the values come back as they are.
 
-    >>> block_means(np.arange(6.0).reshape(1, 2, 3), 2).tolist()
+    >>> block_means(np.arange(6.0).reshape(1, 2, 3), (2, 2)).tolist()
     [[[2.0, 3.5]]]
     """
     values = values.astype(np.float64)
-    if block == 1:
-        return values
-    for axis in (1, 2):
-        starts = np.arange(0, values.shape[axis], block)
-        sizes = np.diff(np.append(starts, values.shape[axis]))
-        values = np.add.reduceat(values, starts, axis) / np.expand_dims(sizes, (0, 3 - axis))
+    for axis, length in zip((1, 2), block, strict=True):
+        if length > 1:
+            starts = np.arange(0, values.shape[axis], length)
+            sizes = np.diff(np.append(starts, values.shape[axis]))
+            values = np.add.reduceat(values, starts, axis) / np.expand_dims(sizes, (0, 3 - axis))
     return values
 
 
-def grid_of(colors: Rgb, separator: Rgb, gap: int = 1) -> Rgb:
-    """Lay pictures (M, h, w, 3) out in lines, with `gap` pixels of the color `separator` between them."""
+def grid_of(colors: Rgb, separator: Rgb, gap: int = 1, aspect: float = 2.0) -> Rgb:
+    """Lay pictures (M, h, w, 3) out in lines, with `gap` pixels of the color `separator` between them.
+
+    The sheet is about `aspect` times as wide as high.
+    """
     maps, height, width, _ = colors.shape
-    columns = columns_of(maps, height, width)
+    columns = columns_of(maps, height, width, aspect)
     rows = math.ceil(maps / columns)
     sheet = np.empty((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), np.uint8)
     sheet[:] = separator
@@ -85,10 +87,10 @@ def grid_of(colors: Rgb, separator: Rgb, gap: int = 1) -> Rgb:
     return sheet
 
 
-def columns_of(maps: int, height: int, width: int) -> int:
-    """Choose how many maps stand in a line, so that the grid is about twice as wide as high."""
+def columns_of(maps: int, height: int, width: int, aspect: float = 2.0) -> int:
+    """Choose how many maps stand in a line, so that the grid is about `aspect` times as wide as high; lines are full."""
     if maps <= 4:
         return maps
-    best = math.sqrt(maps * 2 * height / width)
+    best = math.sqrt(maps * aspect * height / width)
     exact = [n for n in range(1, maps + 1) if maps % n == 0 and best / 1.6 <= n <= best * 1.6]
     return min(exact, key=lambda n: abs(n - best)) if exact else max(1, round(best))

@@ -106,7 +106,7 @@ def feature_maps(name: str, values: Array, *, side: int = 48, at_most: int = MAP
     """
     _wants_axes("feature_maps", values, 3)
     block = max(1, math.ceil(max(values.shape[1:]) / side))
-    maps = block_means(values, block)
+    maps = block_means(values, (block, block))
     order = np.arange(len(maps))
     if vary:
         finite = np.where(np.isfinite(maps), maps, 0.0)
@@ -120,7 +120,7 @@ def feature_maps(name: str, values: Array, *, side: int = 48, at_most: int = MAP
     low = None if high is None else (-high if negative else 0.0)
     tile = _colored(text, tall, low, high, DIVERGING if negative else VIRIDIS)
     pixels = grid_of(tile.pixels.reshape(*shown.shape, 3), GRAY if negative else PAPER)
-    return Tile(text, pixels, tile.scale + _averaged(block), tile.low, tile.high)
+    return Tile(text, pixels, tile.scale + _averaged((block, block)), tile.low, tile.high)
 
 
 def channels(name: str, values: Array, names: Sequence[str], *, side: int = 192) -> tuple[Tile, ...]:
@@ -141,13 +141,13 @@ def channels(name: str, values: Array, names: Sequence[str], *, side: int = 192)
     limit = _largest(values)
     block = max(1, math.ceil(max(values.shape[1:]) / side))
     tiles = []
-    for label, plane, drawn in zip(names, values, block_means(values, block), strict=True):
+    for label, plane, drawn in zip(names, values, block_means(values, (block, block)), strict=True):
         tile = _colored(caption(f"{name} {label}".strip(), plane), drawn, _negative(limit), limit, DIVERGING)
-        tiles.append(Tile(tile.caption, tile.pixels, tile.scale + _averaged(block), tile.low, tile.high))
+        tiles.append(Tile(tile.caption, tile.pixels, tile.scale + _averaged((block, block)), tile.low, tile.high))
     return tuple(tiles)
 
 
-def matrix(name: str, values: Array, *, side: int = 512) -> Tile:
+def matrix(name: str, values: Array, *, side: int = 256) -> Tile:
     """Show rows of numbers (tokens × width, say) as one map; a long axis is averaged over blocks.
 
     Args:
@@ -159,13 +159,13 @@ def matrix(name: str, values: Array, *, side: int = 512) -> Tile:
         ShapeError: not two axes, or an empty one.
     """
     _wants_axes("matrix", values, 2)
-    block = max(1, math.ceil(max(values.shape) / side))
-    drawn = block_means(values[None], block)[0]
+    rows, columns = (math.ceil(length / side) for length in values.shape)
+    drawn = block_means(values[None], (rows, columns))[0]
     high = _high_limit(drawn)
     negative = (_extent(values)[0] or 0.0) < 0
     low = None if high is None else (-high if negative else 0.0)
     tile = _colored(caption(name, values), drawn, low, high, DIVERGING if negative else VIRIDIS)
-    return Tile(tile.caption, tile.pixels, tile.scale + _averaged(block), tile.low, tile.high)
+    return Tile(tile.caption, tile.pixels, tile.scale + _averaged((rows, columns)), tile.low, tile.high)
 
 
 def vector(name: str, values: Array) -> Tile:
@@ -261,7 +261,9 @@ def kernels(
         scale += f"; the first {len(w)} of {len(weight)}"
     colors = colors.repeat(zoom, 1).repeat(zoom, 2)
     low = (0.0 if others == "norm" and not in_color else -whole) if together else None
-    return Tile(text, grid_of(colors, PAPER, gap=max(1, zoom // 2)), scale, low, whole if together else None)
+    return Tile(
+        text, grid_of(colors, PAPER, gap=max(1, zoom // 2), aspect=4.0), scale, low, whole if together else None
+    )
 
 
 def token_norms(name: str, tokens: Array, grid: tuple[int, int]) -> Tile:
@@ -313,7 +315,7 @@ def token_components(name: str, tokens: Array, grid: tuple[int, int]) -> tuple[T
         scores[:, k] = score
         pixels[:, k] = (255 * (score - low) / (high - low)).round()
     explained = tuple(float(s**2 / total) for s in sizes[:kept])
-    shares = ", ".join(f"{number(100 * share)}{chr(0x202F)}%" for share in explained) or "no"
+    shares = ", ".join(f"{number(round(100 * share, 1))} %" for share in explained) or "no"
     scale = f"components 1, 2, 3 as red, green, blue, each from its smallest to its largest; {shares} of the variance"
     return Tile(caption(name, scores.reshape(*grid, 3)), pixels.reshape(*grid, 3), scale), explained
 
@@ -352,8 +354,8 @@ def _negative(limit: float | None) -> float | None:
     return None if limit is None else -limit
 
 
-def _averaged(block: int) -> str:
-    return f", averaged {block} × {block}" if block > 1 else ""
+def _averaged(block: tuple[int, int]) -> str:
+    return "" if block == (1, 1) else f", averaged {block[0]} × {block[1]}"
 
 
 def _colored(text: str, values: Array, low: float | None, high: float | None, table: Rgb) -> Tile:
@@ -368,7 +370,7 @@ def _colored(text: str, values: Array, low: float | None, high: float | None, ta
     scale = f"{kind} {limits(low, high)}"
     beyond = int(((values < low) | (values > high))[finite].sum())
     if beyond:
-        scale += f", {number(100 * beyond / values.size)}{chr(0x202F)}% beyond"
+        scale += f", {100 * beyond / values.size:.2g} % beyond"
     if not finite.all():
         scale += f", {int((~finite).sum())} not finite, drawn red"
     return Tile(text, pixels, scale, low, high)

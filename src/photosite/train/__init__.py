@@ -1,0 +1,1 @@
+"""Training a network by name, resumable to the same result."""

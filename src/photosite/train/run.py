@@ -11,8 +11,8 @@ Every file is written beside and renamed, so a run killed at any instant can be 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from photosite import __version__
 from photosite.errors import CorruptWeightsError, DatasetError
+from photosite.files import write_whole
 from photosite.nets.registry import create_model, model_info
 from photosite.nets.weights import save_weights
 from photosite.prep.recipe import Recipe
@@ -81,18 +82,18 @@ def train(
     model = create_model(info.name, num_classes=len(training.classes))
     trainer = Trainer(model, training, chosen, config, testing)
     checkpoint, metrics = out / "checkpoint.pt", out / "metrics.jsonl"
-    identity = {"model": info.name, "data": fingerprint(training)}
+    identity = {"architecture": info.name, "data": fingerprint(training)}
     history = _resume(trainer, checkpoint, identity)
     if history:
         say(f"going on after epoch {trainer.epoch} of {config.epochs}")
     while trainer.epoch < config.epochs:
         report = trainer.train_epoch(on_step)
         history.append(report.to_dict())
-        _write(checkpoint, lambda path: torch.save(trainer.state_dict() | identity | {"history": history}, path))
-        lines = "".join(json.dumps(line) + "\n" for line in history)
-        _write(metrics, lambda path, text=lines: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
-        picture = curve_svg(history)
-        _write(out / "curve.svg", lambda path, text=picture: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+        state = io.BytesIO()
+        torch.save(trainer.state_dict() | identity | {"history": history}, state)
+        write_whole(checkpoint, state.getvalue())
+        write_whole(metrics, "".join(json.dumps(line) + "\n" for line in history).encode())
+        write_whole(out / "curve.svg", curve_svg(history).encode())
         if on_epoch is not None:
             on_epoch(report)
     return _keep(trainer, chosen, training, testing, out / f"{info.name}.safetensors", store, history, command, info)
@@ -158,15 +159,3 @@ def _keep(
     }
     save_weights(path, tensors, {"photosite": json.dumps(facts), "format": "pt"})
     return path
-
-
-def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write beside, make sure that it is on disk, rename."""
-    beside = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
-        write(beside)
-        with beside.open("rb") as handle:
-            os.fsync(handle.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

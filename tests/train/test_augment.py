@@ -1,0 +1,54 @@
+"""Cropping, flipping and erasing, against the same done one picture at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from photosite.train.augment import crop_and_flip, erase, pad_pictures
+
+
+def test_padding_mirrors_without_repeating_the_edge() -> None:
+    row = torch.arange(4, dtype=torch.uint8).reshape(1, 1, 4, 1).expand(1, 4, 4, 3)
+    # 0123 -> 21|0123|21
+    assert pad_pictures(row, 2)[0, 0, :, 0].tolist() == [2, 1, 0, 1, 2, 3, 2, 1]
+
+
+@given(seed=st.integers(0, 10_000), padding=st.integers(0, 3), side=st.integers(4, 9))
+def test_every_crop_is_a_window_of_its_own_picture(seed: int, padding: int, side: int) -> None:
+    rng = np.random.default_rng(seed)
+    pictures = torch.from_numpy(rng.integers(0, 256, (3, side, side, 3), np.uint8))
+    padded = pad_pictures(pictures, padding)
+    index = torch.tensor([2, 0, 2])
+    crops = crop_and_flip(padded, index, padding, torch.Generator().manual_seed(seed))
+    for crop, number in zip(crops.numpy(), index.tolist(), strict=True):
+        windows = [
+            padded[number, top : top + side, left : left + side].numpy()
+            for top in range(2 * padding + 1)
+            for left in range(2 * padding + 1)
+        ]
+        assert any(
+            np.array_equal(crop, window) or np.array_equal(crop, window[:, ::-1]) for window in windows
+        )
+
+
+def test_shifts_and_flips_are_uniform() -> None:
+    picture = torch.arange(25, dtype=torch.uint8).reshape(1, 5, 5, 1).expand(1, 5, 5, 3)
+    padded = pad_pictures(picture.contiguous(), 1)
+    crops = crop_and_flip(padded, torch.zeros(9000, dtype=torch.int64), 1, torch.Generator().manual_seed(0))
+    found, counts = np.unique(crops.numpy().reshape(9000, -1), axis=0, return_counts=True)
+    assert len(found) == 18  # 3 x 3 shifts, flipped or not
+    # 500 each are expected; six standard deviations of a binomial count are 130
+    assert counts.min() > 370
+    assert counts.max() < 630
+
+
+def test_erased_squares_are_zero_and_of_their_size() -> None:
+    batch = torch.ones(200, 2, 8, 8)
+    erase(batch, 4, torch.Generator().manual_seed(0))
+    holes = (batch == 0).sum((2, 3))
+    assert torch.equal(holes[:, 0], holes[:, 1])  # the same square in every channel
+    assert int(holes.max()) == 16
+    assert int(holes.min()) >= 4  # a corner of the square at least
