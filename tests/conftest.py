@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def data_folder() -> Path | None:
-    """Folder with real photos, CIFAR-10 and published weights: $PHOTOSITE_DATA, else ../shared/data beside the checkout."""
+    """Folder with real photos and weights: $PHOTOSITE_DATA, else ../shared/data beside the checkout."""
     folder = Path(os.environ.get("PHOTOSITE_DATA", ROOT.parent / "shared" / "data"))
     return folder if folder.is_dir() else None
 

@@ -16,7 +16,20 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "photosite"
 
 ORDER = (
-    *("errors", "shapes", "files", "sensor", "color", "prep", "ops", "handcrafted", "graph", "analysis", "nets", "tokens"),
+    *(
+        "errors",
+        "shapes",
+        "files",
+        "sensor",
+        "color",
+        "prep",
+        "ops",
+        "handcrafted",
+        "graph",
+        "analysis",
+        "nets",
+        "tokens",
+    ),
     *("lightpath", "train", "encode", "trace", "report", "explorer", "cli"),
 )
 """The folders in the order in which the light passes them; each imports only itself and what stands before it."""

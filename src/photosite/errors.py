@@ -89,13 +89,20 @@ class UnknownNameError(PhotositeError, LookupError):
         self.name = name
         names = sorted(known)
         lowered = {n.lower(): n for n in names}
-        self.near = [lowered[n] for n in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)]
+        close = difflib.get_close_matches(name.lower(), lowered, n=12, cutoff=0.5)
+        self.near = [lowered[n] for n in sorted(close, key=lambda n: _distance(name.lower(), n))[:3]]
         hint = f"did you mean {', '.join(self.near)}?" if self.near else f"known: {', '.join(names[:12])}"
         super().__init__(f"no {kind} named {name!r}; {hint}")
 
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
         """Keep the parts when the error crosses a process border."""
         return type(self), (self.kind, self.name, list(self.near))
+
+
+def _distance(name: str, known: str) -> tuple[float, int]:
+    """How far two names are apart; of equally far ones, the one that begins alike for longer comes first."""
+    alike = next((k for k, (a, b) in enumerate(zip(name, known, strict=False)) if a != b), min(len(name), len(known)))
+    return -round(difflib.SequenceMatcher(None, known, name).ratio(), 6), -alike
 
 
 class WeightsError(PhotositeError, ValueError):

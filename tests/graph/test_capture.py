@@ -105,7 +105,8 @@ def test_evaluation_by_default_and_training_on_request() -> None:
 )
 def test_the_model_is_left_as_it_was(make, training: bool) -> None:  # type: ignore[no-untyped-def]
     model = make()
-    list(model.children())[:1] and list(model.children())[0].train(False)
+    for child in list(model.children())[:1]:
+        child.train(False)
     hook = model.register_forward_hook(lambda *_: None)
     for number, parameter in enumerate(model.parameters()):
         parameter.requires_grad_(number % 2 == 0)

@@ -15,7 +15,7 @@ from photosite.graph.ir import Constant, FrozenMap, Graph, Node, Ref, TensorInfo
 
 
 def small() -> Graph:
-    """conv -> view -> relu_ on the view, so the convolution's value is overwritten; then add reads a constant."""
+    """A convolution that is overwritten through a view of it, and an addition that reads a constant."""
     return Graph(
         nodes=(
             Node(

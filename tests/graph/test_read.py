@@ -27,7 +27,7 @@ def test_tensors_that_are_in_no_state_dict_are_carried_along() -> None:
 
 def test_regions_that_change_no_value_are_read_through() -> None:
     graph = capture(models.Regions(), torch.ones(2, 2))
-    assert [node.kind for node in graph] == ["mul", "add", "numpy_T" if False else graph.nodes[2].kind, "matmul"]
+    assert [node.kind for node in graph][:2] == ["mul", "add"]
     assert graph.producers("matmul")[0].kind == "add"
 
 
@@ -49,11 +49,11 @@ def test_arguments_are_plain_data() -> None:
     class Casts(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             y = torch.zeros(2, dtype=torch.float64, device="cpu")
-            return x.to(torch.float64).contiguous(memory_format=torch.contiguous_format) + y
+            return x.to(torch.float64).contiguous(memory_format=torch.channels_last) + y
 
-    graph = capture(Casts(), torch.ones(2))
+    graph = capture(Casts(), torch.ones(1, 2, 2, 2))
     said = {value for node in graph for value in (*node.args, *node.kwargs.values()) if isinstance(value, str)}
-    assert said >= {"torch.float64", "torch.contiguous_format", "cpu"}
+    assert said >= {"torch.float64", "torch.channels_last", "cpu"}
     assert [node.kind for node in graph].count("_assert_tensor_metadata") == 0
 
 

@@ -17,7 +17,7 @@ from photosite.prep.recipes import get_recipe
 def test_wildcards_order_and_exclusion() -> None:
     assert list_models("ResNet*") == ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
     assert list_models("cifar_*", exclude="*plain*") == [f"cifar_resnet{n}" for n in (20, 32, 44, 56, 110)]
-    assert list_models(pretrained=True) == ["photosite_resnet8"]
+    assert list_models(pretrained=True) == ["photosite_resnet12"]
 
 
 def test_a_typo_gets_near_names() -> None:

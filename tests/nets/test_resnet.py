@@ -87,7 +87,9 @@ def test_published_block_of_the_article_has_70400_parameters() -> None:
     assert _count(Bottleneck(256, 64)) == 70_400
 
 
-@pytest.mark.parametrize(("layers", "parameters"), [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018), (110, 1_727_962)])
+@pytest.mark.parametrize(
+    ("layers", "parameters"), [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018), (110, 1_727_962)]
+)
 def test_cifar_networks_have_the_papers_sizes(layers: int, parameters: int) -> None:
     # paper, table 6: 0.27, 0.46, 0.66, 0.85 and 1.7 million
     with torch.device("meta"):
@@ -116,7 +118,7 @@ def test_padding_shortcut_by_hand() -> None:
 @settings(deadline=None, max_examples=15)
 @given(height=st.integers(32, 70), width=st.integers(32, 70))
 def test_default_encoder_takes_any_size_from_32(height: int, width: int) -> None:
-    model = create_model("photosite_resnet8")
+    model = create_model("photosite_resnet12")
     with torch.inference_mode():
         features = model.forward_features(torch.zeros(1, 3, height, width))
     assert features.shape == (1, model.width, -(-height // 4), -(-width // 4))  # rounded up
@@ -124,7 +126,7 @@ def test_default_encoder_takes_any_size_from_32(height: int, width: int) -> None
 
 
 def test_first_kernels_are_large_and_at_stride_1() -> None:
-    first = create_model("photosite_resnet8").conv1
+    first = create_model("photosite_resnet12").conv1
     assert first.kernel_size == (7, 7)
     assert first.stride == (1, 1)
 
@@ -139,7 +141,7 @@ def test_first_kernels_are_large_and_at_stride_1() -> None:
 )
 def test_wrong_inputs_are_refused_in_words(shape: tuple[int, ...], words: str) -> None:
     with pytest.raises(ShapeError) as caught:
-        create_model("photosite_resnet8")(torch.zeros(shape))
+        create_model("photosite_resnet12")(torch.zeros(shape))
     assert words in str(caught.value)
 
 

@@ -268,9 +268,10 @@ def test_a_key_whose_hash_never_ends(tmp_path: Path, zipped: bool) -> None:
     refused(path, UnsafeWeightsError, "tuple of more than 10,000 values")
 
 
-def test_safetensors_with_200_000_empty_tensors(tmp_path: Path) -> None:
+def test_safetensors_with_60_000_empty_tensors(tmp_path: Path) -> None:
     path = tmp_path / "bomb.safetensors"
-    path.write_bytes(header({f"k{number}": entry(shape=(0,), offsets=(0, 0)) for number in range(200_000)}))
+    empty = json.dumps(entry(shape=(0,), offsets=(0, 0)))
+    path.write_bytes(header("{" + ",".join(f'"k{number}":{empty}' for number in range(60_000)) + "}"))
     refused(path, UnsafeWeightsError, "lists more than 50,000 tensors")
 
 

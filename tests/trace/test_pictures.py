@@ -41,7 +41,7 @@ def test_magnitude_by_hand() -> None:
 
 def test_magnitude_with_limits_says_what_lies_beyond() -> None:
     tile = pictures.magnitude("norm", np.array([[1.0, 2.0, 3.0, 4.0]]), low=0.0, high=3.0)
-    assert tile.scale == "viridis 0 … 3, 25 % beyond"
+    assert tile.scale == "viridis 0 … 3, 25\u202f% beyond"
 
 
 def test_signed_is_symmetric_about_zero() -> None:
@@ -83,9 +83,15 @@ def test_maps_that_vary_most_come_first_and_share_limits() -> None:
 
 
 def test_signed_maps_are_diverging_with_lines_that_are_not_paper() -> None:
-    tile = pictures.feature_maps("conv", np.array([[[-1.0]], [[0.5]]]))
+    tile = pictures.feature_maps("conv", np.array([[[-1.0, 1.0]], [[0.5, 0.5]]]))
     assert (tile.low, tile.high) == (-1.0, 1.0)
-    np.testing.assert_array_equal(tile.pixels[0, 1], GRAY)
+    np.testing.assert_array_equal(tile.pixels[0, 2], GRAY)
+
+
+def test_maps_of_one_value_are_a_row_in_the_order_of_the_channels() -> None:
+    tile = pictures.feature_maps("pool", np.array([[[0.0]], [[2.0]], [[1.0]]]))
+    np.testing.assert_array_equal(tile.pixels, VIRIDIS[[0, 255, 128]][None])
+    assert tile.caption == "pool · 3 × 1 × 1 float64 · 0 … 2"
 
 
 def test_at_most_so_many_maps() -> None:
@@ -106,7 +112,7 @@ def test_one_outlier_does_not_darken_the_rest() -> None:
     values[0, 0, 0] = 1e6
     tile = pictures.feature_maps("x", values)
     assert tile.high == 1.0
-    assert "0.062 % beyond" in tile.scale  # 1 of 1600
+    assert "0.062\u202f% beyond" in tile.scale  # 1 of 1600
 
 
 def test_channels_share_limits() -> None:

@@ -29,9 +29,7 @@ def test_every_crop_is_a_window_of_its_own_picture(seed: int, padding: int, side
             for top in range(2 * padding + 1)
             for left in range(2 * padding + 1)
         ]
-        assert any(
-            np.array_equal(crop, window) or np.array_equal(crop, window[:, ::-1]) for window in windows
-        )
+        assert any(np.array_equal(crop, window) or np.array_equal(crop, window[:, ::-1]) for window in windows)
 
 
 def test_shifts_and_flips_are_uniform() -> None:

@@ -110,7 +110,8 @@ def test_a_run_that_diverges_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("epochs", 0), ("learning_rate", 0.0), ("warmup", 1.0), ("precision", "int4"), ("momentum", 1.0)]
+    ("field", "value"),
+    [("epochs", 0), ("learning_rate", 0.0), ("warmup", 1.0), ("precision", "int4"), ("momentum", 1.0)],
 )
 def test_impossible_choices_are_refused(field: str, value: object) -> None:
     with pytest.raises(RangeError, match=f"{field} cannot be"):

@@ -22,7 +22,7 @@ from photosite.train.run import train
 CONFIG = TrainConfig(epochs=2, batch_size=8, precision="float32")
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """Stands for a kill."""
 
 
@@ -42,9 +42,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     whole = train("cifar_resnet20", data, tmp_path / "whole", CONFIG, test=data)
 
     def stop(_: object) -> None:
-        raise _Stopped
+        raise _StoppedError
 
-    with pytest.raises(_Stopped):
+    with pytest.raises(_StoppedError):
         train("cifar_resnet20", data, tmp_path / "parts", CONFIG, test=data, on_epoch=stop)
     said: list[str] = []
     parts = train("cifar_resnet20", data, tmp_path / "parts", CONFIG, test=data, say=said.append)
@@ -58,7 +58,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
 
 def test_the_weights_carry_what_is_needed_to_use_them(tmp_path: Path) -> None:
     data = _pictures(tmp_path / "data")
-    path = train("cifar_resnet20", data, tmp_path / "run", CONFIG, test=data, store="float16", command="photosite train …")
+    path = train(
+        "cifar_resnet20", data, tmp_path / "run", CONFIG, test=data, store="float16", command="photosite train …"
+    )
     facts = json.loads(read_weights(path).metadata["photosite"])
     assert facts["classes"] == ["dark", "light"]
     assert facts["command"] == "photosite train …"
@@ -72,8 +74,9 @@ def test_the_weights_carry_what_is_needed_to_use_them(tmp_path: Path) -> None:
 
     assert accuracy(model, read_dataset(data, model.recipe), model.recipe) == facts["test_accuracy"]
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
-        "cifar_resnet20.safetensors",
         "checkpoint.pt",
+        "cifar_resnet20.md",
+        "cifar_resnet20.safetensors",
         "curve.svg",
         "metrics.jsonl",
     ]

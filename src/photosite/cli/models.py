@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from typing import Any
 
 
 def models(pattern: str = "*", /, *, json: bool = False) -> int:
@@ -22,7 +23,7 @@ def models(pattern: str = "*", /, *, json: bool = False) -> int:
     names = list_models(pattern)
     if not names:
         raise UnknownNameError("model", pattern, list_models())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in names:
         info = model_info(name)
         with torch.device("meta"):  # shapes without numbers

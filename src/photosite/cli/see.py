@@ -6,7 +6,7 @@ import hashlib
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -23,7 +23,7 @@ def see(
     photo: Path | None = None,
     /,
     *,
-    model: str = "photosite_resnet8",
+    model: str = "photosite_resnet12",
     weights: str | None = None,
     recipe: str | None = None,
     size: int | None = None,
@@ -64,7 +64,7 @@ def see(
         source, folder = _source(photo, sample)
         from photosite.prep.load import MAX_PIXELS, load
 
-        options = {"max_pixels": max_pixels or MAX_PIXELS, "tolerate_truncated": tolerate_truncated}
+        options: dict[str, Any] = {"max_pixels": max_pixels or MAX_PIXELS, "tolerate_truncated": tolerate_truncated}
         load(source, **options)  # a bad file is refused at once, before torch is imported
     with progress.status("building the model"):
         from photosite.nets.sources import find_model
@@ -167,7 +167,10 @@ def _show(trace: Trace, console: Console, *, all_steps: bool) -> None:
         table.add_column(column, justify="right", no_wrap=True)
     for step in shown:
         found = step.statistics
-        spread = (number(found.mean) if found.mean is not None else "", number(found.std) if found.std is not None else "")
+        spread = (
+            number(found.mean) if found.mean is not None else "",
+            number(found.std) if found.std is not None else "",
+        )
         table.add_row(
             Text(step.name),
             step.op,
@@ -179,7 +182,9 @@ def _show(trace: Trace, console: Console, *, all_steps: bool) -> None:
         )
     console.print(table)
     if len(shown) < len(trace.steps):
-        console.print(Text(f"{len(trace.steps) - len(shown)} of {len(trace.steps)} steps left out here; --all shows them"))
+        console.print(
+            Text(f"{len(trace.steps) - len(shown)} of {len(trace.steps)} steps left out here; --all shows them")
+        )
     if trace.tokens is not None:
         grid = trace.tokens.grid
         tokens, width = trace.tokens.values.shape

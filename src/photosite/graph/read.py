@@ -291,8 +291,13 @@ def _viewed(node: fx.Node, op: str, frozen: Mapping[str, Argument]) -> set[str]:
 
 
 def _is_write_back(node: fx.Node) -> bool:
-    """Whether export itself added the copy, to say that a buffer changed: it copies the buffer onto itself."""
-    return str(node.target) == "aten.copy_.default" and not node.meta.get("nn_module_stack")
+    """Whether a copy changes nothing, from a memory to itself: export adds it for a buffer that was changed in place."""
+    if str(node.target) != "aten.copy_.default":
+        return False
+    to, source = (cast(fx.Node, operand).meta["val"] for operand in node.args[:2])
+    return bool(_storages(to) & _storages(source)) and all(
+        of(to) == of(source) for of in (torch.Tensor.size, torch.Tensor.stride, torch.Tensor.storage_offset)
+    )
 
 
 def _refs(argument: Argument) -> Iterator[Ref]:

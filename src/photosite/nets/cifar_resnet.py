@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from photosite.nets.blocks import BasicBlock
+from photosite.nets.blocks import BasicBlock, Shortcut
 from photosite.nets.registry import ModelInfo, register
 from photosite.nets.resnet import CIFAR_STEM, ResNet
 
 LAYERS = (20, 32, 44, 56, 110)
 """6n + 2 layers with n blocks a stage; He et al. 2015, section 4.2."""
+_FAMILIES: tuple[tuple[str, Shortcut], ...] = (("resnet", "padding"), ("plain", "none"))
 
 for _layers in LAYERS:
-    for _family, _shortcut in (("resnet", "padding"), ("plain", "none")):
+    for _family, _shortcut in _FAMILIES:
         register(
             ModelInfo(
                 name=f"cifar_{_family}{_layers}",

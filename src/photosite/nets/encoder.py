@@ -11,19 +11,18 @@ from photosite.nets.blocks import BasicBlock
 from photosite.nets.registry import ModelInfo, register
 from photosite.nets.resnet import ResNet, Stem
 
-DEFAULT_MODEL = "photosite_resnet8"
+DEFAULT_MODEL = "photosite_resnet12"
 """What `photosite see` uses unless told otherwise."""
 
 register(
     ModelInfo(
         name=DEFAULT_MODEL,
-        # 7x7 at stride 1, then 32 -> 16 -> 8 cells a side: a 64 px photo gives 16 x 16 tokens of width 256
+        # 7x7 at stride 1, then 32 -> 16 -> 8 cells a side: a 64 px photo gives 16 x 16 tokens of width 160
         build=partial(
             ResNet,
             BasicBlock,
-            (1, 1, 1),
-            (64, 128, 256),
-            strides=(2, 2, 1),
+            (1, 2, 2),
+            (32, 64, 160),
             stem=Stem(channels=32, kernel=7),
             zero_last_norm=True,
         ),

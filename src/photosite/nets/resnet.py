@@ -84,9 +84,7 @@ class ResNet(nn.Module):
                 f"ResNet: stride_on wants '3x3' or '1x1', got {stride_on!r}; "
                 f"shortcut wants 'projection', 'padding' or 'none', got {shortcut!r}"
             )
-        self.conv1 = nn.Conv2d(
-            3, stem.channels, stem.kernel, stride=stem.stride, padding=stem.kernel // 2, bias=False
-        )
+        self.conv1 = nn.Conv2d(3, stem.channels, stem.kernel, stride=stem.stride, padding=stem.kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(stem.channels)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem.pool else None
@@ -131,7 +129,7 @@ class ResNet(nn.Module):
         With `pre_logits` or without classes the average itself is the result, (B, width).
         """
         x = torch.flatten(self.avgpool(features), 1)  # (B, width)
-        return x if pre_logits else self.fc(x)  # type: ignore[no-any-return]
+        return x if pre_logits else self.fc(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Classify pictures: (B, 3, H, W), normalized by the recipe, to logits (B, num_classes)."""

@@ -1,15 +1,14 @@
 """The model that a user named: one of ours, torchvision's, timm's, or any function that gives a module.
 
-    resnet50                 ours
-    torchvision:resnet50     torchvision's definition; its weights only from a file, nothing is downloaded
-    timm:vit_tiny_patch16_224
-    package.module:function  called without arguments, from the working directory or any installed package
+resnet50                 ours
+torchvision:resnet50     torchvision's definition; its weights only from a file, nothing is downloaded
+timm:vit_tiny_patch16_224
+package.module:function  called without arguments, from the working directory or any installed package
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +92,7 @@ def import_torchvision() -> Any:
         for leftover in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[leftover]
     try:
-        library = torch.library.Library("torchvision", "DEF")
+        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _KEPT.append(library)  # what it declares lives as long as it does
@@ -164,7 +163,7 @@ def _timm(name: str) -> nn.Module:
 
 def _from_function(place: str, name: str) -> nn.Module:
     """Import a module, the working directory first, and call a function of it."""
-    here = os.getcwd()
+    here = str(Path.cwd())
     added = here not in sys.path
     if added:
         sys.path.insert(0, here)

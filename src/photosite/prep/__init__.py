@@ -1,0 +1,1 @@
+"""Opening pictures, and turning them into what a network takes."""

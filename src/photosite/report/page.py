@@ -133,7 +133,7 @@ def _finalize(value: Any) -> Any:
     if isinstance(value, Markup):
         return value
     if value is None:
-        return numbers.UNKNOWN
+        return ""
     return visible(value) if isinstance(value, str) else value
 
 
@@ -263,15 +263,16 @@ def _tokens(trace: Trace, album: Album) -> dict[str, Any] | None:
 
 
 def _ladder(trace: Trace) -> list[dict[str, Any]]:
-    """The sizes that the grid goes through, each with its last shape: how space becomes channels."""
-    sizes: list[tuple[int, int, int]] = []
+    """The ever smaller sizes that the grid goes through, each with its last shape: how space becomes channels."""
+    sizes: list[tuple[int, ...]] = []
     for step in trace.steps:
         if step.station in ("tensor", "convolution", "features") and len(step.shape) == 3:
-            _, rows, columns = step.shape
-            if sizes and sizes[-1][1:] == (rows, columns) and len(sizes) > 1:
+            if not sizes or (len(sizes) == 1 and step.shape[0] != sizes[0][0]):
+                sizes.append(step.shape)  # the input, and the first layer even where it keeps the size
+            elif step.shape[1:] == sizes[-1][1:]:
                 sizes[-1] = step.shape
-            elif not sizes or sizes[-1] != step.shape:
-                sizes.append(step.shape)
+            elif step.shape[1] * step.shape[2] < sizes[-1][1] * sizes[-1][2]:
+                sizes.append(step.shape)  # a side branch may still be larger; it is no rung
     if len(sizes) < 2:
         return []
     most = max(max(rows, columns) for _, rows, columns in sizes)

@@ -88,7 +88,7 @@ def grid_of(colors: Rgb, separator: Rgb, gap: int = 1, aspect: float = 2.0) -> R
 
 
 def columns_of(maps: int, height: int, width: int, aspect: float = 2.0) -> int:
-    """Choose how many maps stand in a line, so that the grid is about `aspect` times as wide as high; lines are full."""
+    """Choose how many maps stand in a line, so that the grid is about `aspect` times as wide as high."""
     if maps <= 4:
         return maps
     best = math.sqrt(maps * aspect * height / width)

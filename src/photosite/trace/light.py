@@ -23,7 +23,7 @@ from photosite.trace.values import Statistics, Step, Tile
 
 Picture = npt.NDArray[np.uint8]
 SHOWN_SIDE = 384
-"""The longest side of a picture of a picture; larger ones are made smaller for showing, and the caption keeps their size."""
+"""The longest side that is shown; larger pictures are made smaller, and their captions keep the true size."""
 _INVERSE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
@@ -42,7 +42,7 @@ def statistics(values: npt.NDArray[Any]) -> Statistics:
 
 
 def shown(name: str, picture: Picture, side: int = SHOWN_SIDE) -> Tile:
-    """Show a picture of any size; one that is larger than `side` is made smaller, its caption keeps the true numbers."""
+    """Show a picture; one that is larger than `side` is made smaller, its caption keeps the true numbers."""
     small = thumbnail(picture, side)
     scale = "as they are" if small is picture else f"as they are, made smaller to {shape_text(small.shape[:2])}"
     return Tile(pictures.caption(name, picture), small, scale)
@@ -79,10 +79,14 @@ def follow_light(
     cropped, crop_ms = _timed(lambda: recipe.cropped(resized), runs)
     x, normalize_ms = _timed(lambda: recipe.normalized(cropped), runs)
     explained = dict(line.split(": ", 1) for line in recipe.explain())
-    turned = "Stored upright already." if info.orientation == 1 else f"Turned as EXIF orientation {info.orientation} says."
+    turned = (
+        "Stored upright already." if info.orientation == 1 else f"Turned as EXIF orientation {info.orientation} says."
+    )
     steps = [
         _bytes_step(source, info),
-        _picture_step("decoded", "decode", "file", stored, opened, f"{info.format}, mode {info.mode}, as it was stored."),
+        _picture_step(
+            "decoded", "decode", "file", stored, opened, f"{info.format}, mode {info.mode}, as it was stored."
+        ),
         _picture_step("upright", "upright", "file", picture, None, turned),
         _picture_step("resized", "resize", "color", resized, resize_ms, explained["resize"]),
         _picture_step("cropped", "crop", "color", cropped, crop_ms, explained["crop"]),
@@ -123,7 +127,7 @@ def _bytes_step(source: Source, info: PictureInfo) -> Step:
         shape=(info.bytes,),
         dtype="uint8",
         statistics=statistics(values) if same else Statistics(None, None, None, None),
-        did=f"The file as it lies on disk, {info.format}; below, its first bytes as gray levels.",
+        did=f"The file as it lies on disk, {info.format}; shown are its first bytes, as gray levels.",
         tiles=(pictures.plain("first bytes", _first_bytes(values)),) if same else (),
     )
 

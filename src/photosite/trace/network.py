@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from photosite.analysis.axes import Axes
-from photosite.analysis.follow_axes import follow_axes
 from photosite.analysis.feature_map import FeatureMap, find_feature_map, picture_layout
+from photosite.analysis.follow_axes import follow_axes
 from photosite.graph.execute import execute
 from photosite.graph.ir import Graph, Node
 from photosite.trace import pictures
@@ -69,7 +69,7 @@ def follow_network(graph: Graph, model: nn.Module, x: npt.NDArray[np.float32], r
         steps.append(_step(graph, node, array, axes.get(node.name), names[node.name], stations[node.name], times))
 
     outcome = execute(graph, model, value, on_node=on_node)
-    outputs = [out for out in outcome.outputs.values() if isinstance(out, torch.Tensor)]
+    outputs = list(outcome.outputs.values())
     output = as_array(outputs[0])[0].astype(np.float32) if outputs and outputs[0].ndim == 2 else None
     tokens = None
     notes: tuple[str, ...] = graph.notes
@@ -90,7 +90,7 @@ def as_array(tensor: torch.Tensor) -> Array:
 
 
 def step_names(graph: Graph) -> dict[str, str]:
-    """Name each node for people: the module's path where it stands alone in it, else path and kind; never twice the same.
+    """Name each node for people: the module's path where it stands alone there, else path and kind; all different.
 
     >>> from photosite.graph.capture import capture
     >>> twice = nn.Sequential(nn.ReLU(), nn.Flatten())
@@ -124,7 +124,11 @@ def _times(graph: Graph, model: nn.Module, x: torch.Tensor, runs: int) -> dict[s
     passes: list[dict[str, float]] = []
     for number in range(runs + 1):
         times: dict[str, float] = {}
-        execute(graph, model, x, on_node=lambda node, _, ms, into=times: into.__setitem__(node.name, ms))
+
+        def on_node(node: Node, _: Any, milliseconds: float, into: dict[str, float] = times) -> None:
+            into[node.name] = milliseconds
+
+        execute(graph, model, x, on_node=on_node)
         passes.append(times)
         if number == 0 and sum(times.values()) > SLOW_MS:
             return times
@@ -193,7 +197,9 @@ def _tile(node: Node, name: str, array: Array, axes: Axes | None) -> tuple[Tile 
         rows, columns = layout[1]
         prefix = layout[3] or 0
         norms = pictures.token_norms(name, value[prefix : prefix + rows * columns], (rows, columns))
-        return Tile(pictures.caption(name, value), norms.pixels, f"length of each token, {norms.scale}", norms.low, norms.high), None
+        return Tile(
+            pictures.caption(name, value), norms.pixels, f"length of each token, {norms.scale}", norms.low, norms.high
+        ), None
     return pictures.of_values(name, value, at_most=16), None
 
 

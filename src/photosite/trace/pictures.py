@@ -15,7 +15,7 @@ import numpy as np
 from photosite.errors import ShapeError
 from photosite.shapes import shape_text
 from photosite.trace.canvas import DIVERGING, GRAY, NONFINITE, PAPER, VIRIDIS, Array, Rgb, block_means, grid_of, pick
-from photosite.trace.notation import limits, number
+from photosite.trace.notation import THIN, limits, number
 from photosite.trace.values import Tile
 
 MAPS_AT_MOST = 64
@@ -92,7 +92,8 @@ def feature_maps(name: str, values: Array, *, side: int = 48, at_most: int = MAP
     """Show the maps of one layer as a grid with separators, all with the same limits.
 
     Maps with negative values are drawn in diverging colors, else in viridis from zero. A map larger than
-    `side` is averaged over blocks of k × k values, and the scale says so.
+    `side` is averaged over blocks of k × k values, and the scale says so. Maps of one value each are drawn
+    as a row of all channels.
 
     Args:
         name: what it is.
@@ -105,6 +106,9 @@ def feature_maps(name: str, values: Array, *, side: int = 48, at_most: int = MAP
         ShapeError: not three axes, or an empty one.
     """
     _wants_axes("feature_maps", values, 3)
+    if values.shape[1:] == (1, 1):
+        row = vector(name, values.reshape(-1))
+        return Tile(caption(name, values), row.pixels, row.scale, row.low, row.high)
     block = max(1, math.ceil(max(values.shape[1:]) / side))
     maps = block_means(values, (block, block))
     order = np.arange(len(maps))
@@ -315,7 +319,7 @@ def token_components(name: str, tokens: Array, grid: tuple[int, int]) -> tuple[T
         scores[:, k] = score
         pixels[:, k] = (255 * (score - low) / (high - low)).round()
     explained = tuple(float(s**2 / total) for s in sizes[:kept])
-    shares = ", ".join(f"{number(round(100 * share, 1))} %" for share in explained) or "no"
+    shares = ", ".join(f"{number(round(100 * share, 1))}{THIN}%" for share in explained) or "no"
     scale = f"components 1, 2, 3 as red, green, blue, each from its smallest to its largest; {shares} of the variance"
     return Tile(caption(name, scores.reshape(*grid, 3)), pixels.reshape(*grid, 3), scale), explained
 
@@ -370,7 +374,7 @@ def _colored(text: str, values: Array, low: float | None, high: float | None, ta
     scale = f"{kind} {limits(low, high)}"
     beyond = int(((values < low) | (values > high))[finite].sum())
     if beyond:
-        scale += f", {100 * beyond / values.size:.2g} % beyond"
+        scale += f", {100 * beyond / values.size:.2g}{THIN}% beyond"
     if not finite.all():
         scale += f", {int((~finite).sum())} not finite, drawn red"
     return Tile(text, pixels, scale, low, high)

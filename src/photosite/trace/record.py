@@ -108,9 +108,7 @@ def describe(model: nn.Module, name: str, x: npt.NDArray[np.float32]) -> dict[st
     }
 
 
-def predict(
-    model: nn.Module, logits: npt.NDArray[np.float32] | None
-) -> tuple[tuple[Prediction, ...], tuple[str, ...]]:
+def predict(model: nn.Module, logits: npt.NDArray[np.float32] | None) -> tuple[tuple[Prediction, ...], tuple[str, ...]]:
     """Name the most probable classes, or say why none can be named.
 
     Args:

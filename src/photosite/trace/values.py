@@ -31,7 +31,8 @@ class Tile:
     """A small picture of values, ready to be drawn, with what it shows.
 
     `pixels` is (h, w, 3) uint8. `caption` is "name · shape dtype · min … max". `scale` says how numbers became
-    colors ("as they are", "viridis 0 … 2.48", "diverging −1.5 … 1.5"); `low` and `high` are the limits drawn, None for plain pixels.
+    colors ("as they are", "viridis 0 … 2.48", "diverging −1.5 … 1.5"); `low` and `high` are the limits drawn, None for
+    plain pixels.
     """
 
     caption: str
@@ -45,8 +46,8 @@ class Tile:
 class Step:
     """One operation that the picture went through.
 
-    `shape` has no batch axis. `parameters` counts what this step itself holds. `ms` is the median wall-clock time, or None
-    where it was not timed. `tiles` are pictures of the result, the first being the step's own; `shown`
+    `shape` has no batch axis. `parameters` counts what this step itself holds. `ms` is the median wall-clock time, or
+    None where it was not timed. `tiles` are pictures of the result, the first being the step's own; `shown`
     of `channels` channels are in it. `formula` and `did` are for people: what was done, in a line each.
     """
 
@@ -70,10 +71,10 @@ class Step:
 class Tokens:
     """The visual tokens, in reading order.
 
-    `values` is (N, D) float32, patch tokens only. `grid` is (rows, columns) with rows * columns = N, or None where it is not known.
-    `prefix` counts tokens in front (class token, registers) that are left out. `layout` is how the network held them:
-    "NCHW", "NHWC" or "tokens"; `node` is the step whose output they are. `norms` and `components` show them on their grid;
-    `explained` is the share of variance of the three principal components.
+    `values` is (N, D) float32, patch tokens only. `grid` is (rows, columns) with rows * columns = N, or None where it is
+    not known. `prefix` counts tokens in front (class token, registers) that are left out. `layout` is how the network
+    held them: "NCHW", "NHWC" or "tokens"; `node` is the step whose output they are. `norms` and `components` show them
+    on their grid; `explained` is the share of variance of the three principal components.
     """
 
     values: npt.NDArray[np.float32]
@@ -98,11 +99,11 @@ class Prediction:
 class Trace:
     """One picture's way through everything.
 
-    `picture` has path, path_bytes (base64), size_hw, sha256, bytes, format, mode, notes. `model` has name, source,
-    parameters, weights (where from), weights_sha256, classes (count or None), input_size_hw. `recipe` has the recipe's fields.
-    `photo` is the upright picture, at most 1024 px a side, and `crop_box` the part that the model saw as shares
-    (top, left, bottom, right) of the picture in [0, 1] (it can reach outside where a recipe pads).
-    `kernels` shows the first convolution's learned kernels. `notes` is what a person should know: assumptions, unknowns.
+    `picture` has path, path_bytes (base64), size_hw, decoded_hw, sha256, bytes, format, mode, orientation, frames and
+    notes. `model` has name, source, parameters, weights (where from), weights_sha256, trained (None where it is not
+    known), classes (count or None) and input_shape. `recipe` has the recipe's fields. `photo` is the upright picture, at
+    most 1024 px a side, and `crop_box` the part of it that the model saw, as shares (top, left, bottom, right) in
+    [0, 1]. `kernels` shows the first convolution's learned kernels. `notes` is what a person should know.
     """
 
     picture: dict[str, Any]

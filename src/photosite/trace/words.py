@@ -5,7 +5,10 @@ from __future__ import annotations
 from photosite.graph.ir import Graph, Node, Ref
 
 WORDS: dict[str, tuple[str, str]] = {
-    "batch_norm": ("Each channel is centered and scaled with statistics from training.", "y = γ (x − μ) / √(σ² + ε) + β"),
+    "batch_norm": (
+        "Each channel is centered and scaled with statistics from training.",
+        "y = γ (x − μ) / √(σ² + ε) + β",
+    ),
     "layer_norm": ("Each position is centered and scaled over its own channels.", "y = γ (x − μ) / √(σ² + ε) + β"),
     "group_norm": ("Groups of channels are centered and scaled together.", "y = γ (x − μ) / √(σ² + ε) + β"),
     "rms_norm": ("Each position is scaled by its own root mean square.", "y = γ x / √(mean(x²) + ε)"),
@@ -39,7 +42,7 @@ WORDS: dict[str, tuple[str, str]] = {
 
 
 def words(graph: Graph, node: Node) -> tuple[str, str]:
-    """What a node does and its formula; convolutions and linear layers say their own sizes, the unknown says nothing."""
+    """What a node does and its formula; layers with weights say their own sizes, unknown kinds say nothing."""
     weight = node.parameters.get("weight")
     if weight is not None and node.kind == "conv2d":
         filters, per_group, height, width = graph.shape_of(weight)

@@ -14,7 +14,10 @@ def pad_pictures(pictures: Tensor, padding: int) -> Tensor:
     """
     channels_first = pictures.permute(0, 3, 1, 2)
     padded = torch.cat(  # in parts: reflection padding wants floats, four bytes a value
-        [F.pad(part.float(), (padding,) * 4, mode="reflect").to(torch.uint8) for part in channels_first.split(4096)]
+        [
+            F.pad(part.float(), (padding,) * 4, mode="reflect").to(torch.uint8)
+            for part in torch.split(channels_first, 4096)
+        ]
     )
     return padded.permute(0, 2, 3, 1).contiguous()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import pickle  # noqa: S403  only ever through _ArraysOnly below
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def find_batches(folder: Path) -> list[Path]:
-    """Files of CIFAR-10's Python version in `folder`: its training batches, or its test batch where only that is there."""
+    """Files of CIFAR-10's Python version in `folder`: its training batches, else its test batch, else none."""
     for place in (folder, folder / "cifar-10-batches-py"):
         training = sorted(place.glob("data_batch_[1-9]"))
         if training:

@@ -69,7 +69,9 @@ def read_dataset(path: str | Path, recipe: Recipe) -> Dataset:
     if place.is_dir():
         return _decode(place, list(_folder_entries(place)), recipe)
     if not zipfile.is_zipfile(place):
-        raise DatasetError(f"training data {place}: wants a folder of class folders, a zip of them, or CIFAR-10 batches")
+        raise DatasetError(
+            f"training data {place}: wants a folder of class folders, a zip of them, or CIFAR-10 batches"
+        )
     with zipfile.ZipFile(place) as archive:
         return _decode(place, list(_zip_entries(place, archive)), recipe)
 

@@ -45,17 +45,17 @@ class TrainConfig:
         seed: of weights, order and augmentation.
     """
 
-    epochs: int = 30
+    epochs: int = 28
     batch_size: int = 256
-    learning_rate: float = 0.2
+    learning_rate: float = 0.4
     momentum: float = 0.9
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     schedule: str = "one-cycle"
-    warmup: float = 0.2
+    warmup: float = 0.15
     average_decay: float = 0.999
     crop_padding: int = 4
-    erase_size: int = 8
+    erase_size: int = 0
     clip_gradient: float = 0.0
     precision: str = "auto"
     seed: int = 0
@@ -246,7 +246,9 @@ class Trainer:
             RangeError: the checkpoint was made with other choices; they are listed.
         """
         theirs, ours = state["config"], self.config.to_dict()
-        differing = [f"{key} was {theirs.get(key)!r}, now {ours[key]!r}" for key in ours if theirs.get(key) != ours[key]]
+        differing = [
+            f"{key} was {theirs.get(key)!r}, now {ours[key]!r}" for key in ours if theirs.get(key) != ours[key]
+        ]
         if differing:
             raise RangeError(f"train: cannot resume with other choices: {'; '.join(differing)}")
         self.epoch = state["epoch"]

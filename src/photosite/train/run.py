@@ -4,6 +4,7 @@
     OUT/metrics.jsonl       a line for each epoch
     OUT/curve.svg           loss and accuracy as a picture
     OUT/NAME.safetensors    the kept weights, with what is needed to use them
+    OUT/NAME.md             their model card
 
 Every file is written beside and renamed, so a run killed at any instant can be started again with the same command.
 """
@@ -17,19 +18,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from photosite import __version__
 from photosite.errors import CorruptWeightsError, DatasetError
 from photosite.files import write_whole
-from photosite.nets.registry import create_model, model_info
+from photosite.nets.registry import ModelInfo, create_model, model_info
 from photosite.nets.weights import save_weights
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
+from photosite.train.card import confusion, model_card
 from photosite.train.curve import curve_svg
 from photosite.train.dataset import Dataset, read_dataset
-from photosite.train.loop import EpochReport, StepReport, TrainConfig, Trainer, accuracy
+from photosite.train.loop import EpochReport, StepReport, TrainConfig, Trainer, predict
 
 
 def train(
@@ -116,7 +119,9 @@ def _resume(trainer: Trainer, checkpoint: Path, identity: dict[str, str]) -> lis
         history: list[dict[str, Any]] = list(state["history"])
         found = {key: state[key] for key in identity}
     except Exception as error:  # a damaged file can raise nearly anything
-        raise CorruptWeightsError(f"checkpoint {checkpoint}: not readable, move it away to start anew: {error}") from error
+        raise CorruptWeightsError(
+            f"checkpoint {checkpoint}: not readable, move it away to start anew: {error}"
+        ) from error
     if found != identity:
         raise DatasetError(f"checkpoint {checkpoint}: belongs to {found}, this run is {identity}; choose another --out")
     trainer.load_state_dict(state)
@@ -132,7 +137,7 @@ def _keep(
     store: str,
     history: list[dict[str, Any]],
     command: str,
-    info: Any,
+    info: ModelInfo,
 ) -> Path:
     """Write the kept weights with all that is needed to use them; the accuracy is that of the stored numbers."""
     dtype = {"float32": torch.float32, "float16": torch.float16}[store]
@@ -141,21 +146,26 @@ def _keep(
         for key, value in trainer.best.state_dict().items()
     }
     trainer.best.load_state_dict(tensors)  # rounded as stored
+    answers = None if testing is None else predict(trainer.best, testing, recipe)
+    counts = None if testing is None or answers is None else confusion(testing.labels, answers, len(testing.classes))
     facts: dict[str, Any] = {
         "architecture": info.name,
+        "parameters": sum(parameter.numel() for parameter in trainer.best.parameters()),
         "recipe": recipe.name,
         "photo_recipe": info.photo_recipe if recipe.name == info.recipe else None,
         "classes": list(training.classes),
         "pictures": len(training),
         "data_sha256": fingerprint(training),
         "test_pictures": None if testing is None else len(testing),
-        "test_accuracy": None if testing is None else accuracy(trainer.best, testing, recipe),
+        "test_accuracy": None if counts is None else float(np.trace(counts) / counts.sum()),
         "seconds": sum(epoch["seconds"] for epoch in history),
+        "threads": torch.get_num_threads(),
         "bfloat16": trainer.reduced,
         "config": trainer.config.to_dict(),
         "command": command,
         "photosite": __version__,
         "torch": torch.__version__,
     }
-    save_weights(path, tensors, {"photosite": json.dumps(facts), "format": "pt"})
+    save_weights(path, tensors, {"photosite": json.dumps(facts)})
+    write_whole(path.with_suffix(".md"), model_card(facts, counts).encode())
     return path
