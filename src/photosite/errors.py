@@ -132,6 +132,7 @@ class CaptureError(PhotositeError):
 class MissingExtraError(PhotositeError, ImportError):
     """An optional package is needed and not installed; the message has the pip line."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        """Say what the package is needed for and how to install it."""
-        super().__init__(f"{purpose} needs {package}: pip install 'photosite[{extra}]'")
+    def __init__(self, package: str, extra: str | None, purpose: str) -> None:
+        """Say what the package is needed for and how to install it; without an extra it is the user's own to choose."""
+        how = f"pip install 'photosite[{extra}]'" if extra else f"pip install --no-deps {package}, one that fits your torch"
+        super().__init__(f"{purpose} needs {package}: {how}")

@@ -74,7 +74,7 @@ SLOW = {
     "googlenet": (224, "NCHW", (7, 7), 1024, "inception5b"),
     "shufflenet_v2_x1_0": (224, "NCHW", (7, 7), 1024, "conv5.2"),
     "squeezenet1_0": (224, "NCHW", (13, 13), 1000, "classifier.2"),
-    "regnet_y_400mf": (224, "NCHW", (7, 7), 440, "trunk_output.block4.block4-5.activation"),
+    "mnasnet1_0": (224, "NCHW", (7, 7), 1280, "layers.16"),
 }
 CASES = [*KNOWN.items()] + [pytest.param(*item, marks=pytest.mark.slow) for item in SLOW.items()]
 
@@ -152,6 +152,15 @@ def test_what_no_output_needs_does_not_count() -> None:
         return scores
 
     assert found(network, conv=patches(), other=nn.Conv2d(3, 8, 2, 2)).node == "conv2d"
+
+
+def test_what_is_written_into_an_output_counts() -> None:
+    def network(m: Lambda, x: Tensor) -> Tensor:
+        canvas = torch.zeros(1, 16, 4, 6)
+        canvas[:, :8].copy_(m.conv(x).relu())
+        return canvas
+
+    assert found(network, conv=patches()).node == "copy_"
 
 
 def test_pooling_to_a_fixed_grid_inside_a_network_is_a_map() -> None:

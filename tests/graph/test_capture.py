@@ -99,6 +99,13 @@ def test_evaluation_by_default_and_training_on_request() -> None:
     assert training.node("batch_norm").writes == ("bn.running_mean", "bn.running_var")
 
 
+def test_attention_is_never_the_fused_fast_path() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).requires_grad_(False)
+    kinds = [node.kind for node in capture(layer, torch.zeros(1, 4, 8))]
+    assert "scaled_dot_product_attention" in kinds
+    assert kinds.count("layer_norm") == 2
+
+
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(
     "make", [models.InPlace, models.Misfit, models.Branches, models.Remembers, models.Counts, models.Functional]

@@ -19,6 +19,7 @@ from PIL import Image, ImageFile
 from photosite.errors import PictureError, RangeError
 from photosite.prep import decode as module
 from photosite.prep.load import load, load_with_info
+from photosite.prep.modes import Conversion
 from tests.prep.cases import TABLE, animated, encode, frames, huge_png, jpeg, long_gif, picture, pixels
 
 ROWS = {case.id: case for case in TABLE}
@@ -166,6 +167,17 @@ def test_whatever_a_decoder_raises_is_named(fault: type[Exception], monkeypatch:
     assert caught.value.code == "corrupt"
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [KeyError, ValueError, MemoryError])
+def test_whatever_conversion_raises_is_named(fault: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault("odd")
+
+    monkeypatch.setattr(Conversion, "to_rgb", fail)
+    with pytest.raises(PictureError, match=r"converting RGB to RGB: .*odd") as caught:
+        load(jpeg())
+    assert caught.value.code == ("out_of_memory" if fault is MemoryError else "corrupt")
 
 
 # --- other programs and packages -------------------------------------------------------------------------------------

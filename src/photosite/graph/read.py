@@ -291,7 +291,7 @@ def _viewed(node: fx.Node, op: str, frozen: Mapping[str, Argument]) -> set[str]:
 
 
 def _is_write_back(node: fx.Node) -> bool:
-    """Whether a copy changes nothing, from a memory to itself: export adds it for a buffer that was changed in place."""
+    """Whether a copy goes from a memory to itself: export adds one for each buffer that was changed in place."""
     if str(node.target) != "aten.copy_.default":
         return False
     to, source = (cast(fx.Node, operand).meta["val"] for operand in node.args[:2])

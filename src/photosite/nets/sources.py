@@ -76,32 +76,39 @@ def _ours(name: str, weights: str | Path | None) -> nn.Module:
 
 
 def import_torchvision() -> Any:
-    """Import torchvision, also where its wheel was built for another torch.
+    """Import torchvision with its models and transforms, also where its wheel was built for another torch.
 
-    Its published wheel needs two compiled operators only for detection models; without a matching build its import
-    fails on their names. Declaring the names lets its other models and transforms be used.
+    Its compiled part wants the torch it was built with; beside another one the import fails on the names of two
+    operators that only detection models use. Declaring the names lets everything else be used.
 
     Raises:
         MissingExtraError: it is not installed, or does not import even so.
     """
     try:
-        return importlib.import_module("torchvision")
+        return _import_torchvision()
     except ModuleNotFoundError as error:
-        raise MissingExtraError("torchvision", "torchvision", "torchvision:NAME") from error
-    except RuntimeError:
-        for leftover in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            del sys.modules[leftover]
+        raise MissingExtraError("torchvision", None, "torchvision:NAME") from error
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise MissingExtraError("torchvision", None, "torchvision:NAME") from error
+    library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _KEPT.append(library)
     try:
-        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
-        for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _KEPT.append(library)  # what it declares lives as long as it does
-        return importlib.import_module("torchvision")
-    except Exception as error:
-        raise MissingExtraError("a torchvision that fits this torch", "torchvision", "torchvision:NAME") from error
+        return _import_torchvision()
+    except (ImportError, RuntimeError) as error:
+        raise MissingExtraError("torchvision", None, "torchvision:NAME") from error
 
 
 _KEPT: list[Any] = []
+"""Libraries of operators; torch forgets an operator together with the library that declared it."""
+
+
+def _import_torchvision() -> Any:
+    for part in ("models", "transforms.functional"):
+        importlib.import_module(f"torchvision.{part}")
+    return importlib.import_module("torchvision")
 
 
 def _torchvision(name: str) -> nn.Module:
@@ -139,7 +146,7 @@ def _timm(name: str) -> nn.Module:
     try:
         timm: Any = importlib.import_module("timm")
     except ModuleNotFoundError as error:
-        raise MissingExtraError("timm", "timm", "timm:NAME") from error
+        raise MissingExtraError("timm", None, "timm:NAME") from error
     if not timm.is_model(name.split(".")[0]):
         raise UnknownNameError("timm model", name, timm.list_models())
     model: nn.Module = timm.create_model(name, pretrained=False)

@@ -133,7 +133,7 @@ def _finalize(value: Any) -> Any:
     if isinstance(value, Markup):
         return value
     if value is None:
-        return ""
+        return numbers.UNKNOWN
     return visible(value) if isinstance(value, str) else value
 
 

@@ -71,8 +71,8 @@ class Step:
 class Tokens:
     """The visual tokens, in reading order.
 
-    `values` is (N, D) float32, patch tokens only. `grid` is (rows, columns) with rows * columns = N, or None where it is
-    not known. `prefix` counts tokens in front (class token, registers) that are left out. `layout` is how the network
+    `values` is (N, D) float32, patch tokens only. `grid` is (rows, columns) with rows * columns = N, or None where it
+    is not known. `prefix` counts tokens in front (class token, registers) that are left out. `layout` is how the network
     held them: "NCHW", "NHWC" or "tokens"; `node` is the step whose output they are. `norms` and `components` show them
     on their grid; `explained` is the share of variance of the three principal components.
     """
@@ -101,8 +101,8 @@ class Trace:
 
     `picture` has path, path_bytes (base64), size_hw, decoded_hw, sha256, bytes, format, mode, orientation, frames and
     notes. `model` has name, source, parameters, weights (where from), weights_sha256, trained (None where it is not
-    known), classes (count or None) and input_shape. `recipe` has the recipe's fields. `photo` is the upright picture, at
-    most 1024 px a side, and `crop_box` the part of it that the model saw, as shares (top, left, bottom, right) in
+    known), classes (count or None) and input_shape. `recipe` has the recipe's fields. `photo` is the upright picture,
+    at most 1024 px a side, and `crop_box` the part of it that the model saw, as shares (top, left, bottom, right) in
     [0, 1]. `kernels` shows the first convolution's learned kernels. `notes` is what a person should know.
     """
 
