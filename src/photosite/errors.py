@@ -133,6 +133,7 @@ class MissingExtraError(PhotositeError, ImportError):
     """An optional package is needed and not installed; the message has the pip line."""
 
     def __init__(self, package: str, extra: str | None, purpose: str) -> None:
-        """Say what the package is needed for and how to install it; without an extra it is the user's own to choose."""
-        how = f"pip install 'photosite[{extra}]'" if extra else f"pip install --no-deps {package}, one that fits your torch"
+        """Say what the package is needed for and how to install it; one without an extra has to fit the user's torch."""
+        alone = f"pip install --no-deps {package}, in a version that fits your torch"
+        how = f"pip install 'photosite[{extra}]'" if extra else alone
         super().__init__(f"{purpose} needs {package}: {how}")

@@ -7,6 +7,7 @@ errors to stderr. Exit codes: 0 done, 1 an error of our own, 2 bad input or usag
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 
 from cyclopts import App
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    warnings.filterwarnings("ignore", module="PIL")  # what Pillow warns of, our notes say
     try:
         return int(app(words, exit_on_error=True, print_error=True) or 0)
     except PhotositeError as error:
