@@ -118,7 +118,14 @@ class CorruptWeightsError(WeightsError):
 
 
 class MismatchedWeightsError(WeightsError):
-    """Keys are missing or extra, or shapes differ; the message lists them, with both shapes."""
+    """Keys are missing or extra, or shapes differ; the message lists them, with both shapes.
+
+    `missing` and `unexpected` have all such names, `misshapen` all (name, shape in the weights, shape in the model).
+    """
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    misshapen: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
 
 
 class DatasetError(PhotositeError):
@@ -133,7 +140,7 @@ class MissingExtraError(PhotositeError, ImportError):
     """An optional package is needed and not installed; the message has the pip line."""
 
     def __init__(self, package: str, extra: str | None, purpose: str) -> None:
-        """Say what the package is needed for and how to install it; one without an extra has to fit the user's torch."""
+        """Say what the package is needed for and how to install it; without an extra it has to fit the torch there."""
         alone = f"pip install --no-deps {package}, in a version that fits your torch"
         how = f"pip install 'photosite[{extra}]'" if extra else alone
         super().__init__(f"{purpose} needs {package}: {how}")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from photosite.errors import MismatchedWeightsError, UnknownNameError, WeightsError
+from photosite.errors import CorruptWeightsError, MismatchedWeightsError, UnknownNameError, WeightsError
 from photosite.nets import create_model, list_models
 from photosite.nets.weights import save_weights
 from photosite.prep.recipes import get_recipe
@@ -72,6 +72,24 @@ def test_a_last_layer_can_be_left_out(tmp_path: Path) -> None:
     model = create_model("cifar_resnet20", tmp_path / "w.safetensors", num_classes=0)
     with torch.inference_mode():
         assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 64)
+
+
+def test_a_last_layer_of_another_name_can_be_left_out(tmp_path: Path) -> None:
+    state = create_model("cifar_resnet20").state_dict()
+    renamed = {f"module.{key.replace('fc.', 'linear.')}": value for key, value in state.items()}
+    save_weights(tmp_path / "w.safetensors", renamed)
+    model = create_model("cifar_resnet20", tmp_path / "w.safetensors", num_classes=0)
+    assert_close(model.conv1.weight, state["conv1.weight"], rtol=0, atol=0)
+    assert any("fc" in note or "linear" in note for note in model.weights_notes)
+
+
+@pytest.mark.parametrize(
+    "text", ["not json", "[1]", '{"recipe": 3, "classes": []}', '{"classes": ["a"]}', "[" * 100_000]
+)
+def test_metadata_of_a_stranger_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    save_weights(tmp_path / "w.safetensors", create_model("cifar_resnet20").state_dict(), {"photosite": text})
+    with pytest.raises(CorruptWeightsError, match="is not what `photosite train` writes"):
+        create_model("cifar_resnet20", tmp_path / "w.safetensors")
 
 
 @pytest.mark.slow

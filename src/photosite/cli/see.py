@@ -161,7 +161,7 @@ def _show(trace: Trace, console: Console, *, all_steps: bool) -> None:
     ]
     wide = console.width >= 110
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
-    table.add_column("step", overflow="fold", min_width=20)
+    table.add_column("step", overflow="fold", min_width=14)
     table.add_column("operation", style="dim", no_wrap=True, max_width=None if wide else 10)
     for column in ("shape", "min … max", *(("mean", "std") if wide else ()), "params", "ms"):
         table.add_column(column, justify="right", no_wrap=True)

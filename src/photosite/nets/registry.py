@@ -15,8 +15,8 @@ from typing import Any
 
 from torch import nn
 
-from photosite.errors import UnknownNameError, WeightsError
-from photosite.nets.keymaps import guess_key_map
+from photosite.errors import CorruptWeightsError, UnknownNameError, WeightsError
+from photosite.nets.keymaps import KeyMap, guess_key_map, same_keys
 from photosite.nets.weights import Weights, load_weights, read_weights
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
@@ -140,11 +140,7 @@ def create_model(
     if wanted is not None and wanted is not False:
         read = wanted if isinstance(wanted, Weights) else read_weights(Path(str(wanted)))
         facts = training_facts(read)
-        tensors = dict(read.tensors)
-        if count == 0:  # without a last layer its weights are not wanted
-            tensors = {key: value for key, value in tensors.items() if not key.startswith("fc.")}
-        key_map = guess_key_map(model.state_dict().keys(), tensors.keys())
-        notes = (*read.notes, *load_weights(model, tensors, key_map=key_map))
+        notes = (*read.notes, *load_weights(model, read, key_map=_key_map(model, read, headless=count == 0)))
     chosen = recipe if recipe is not None else facts.get("recipe", info.recipe)
     own = get_recipe(chosen) if isinstance(chosen, str) else chosen
     photo = None if recipe is not None else facts.get("photo_recipe", info.photo_recipe)
@@ -173,8 +169,33 @@ def shipped_file(info: ModelInfo) -> Path:
     return Path(str(resources.files("photosite.nets") / "shipped" / f"{info.shipped}.safetensors"))
 
 
+def _key_map(model: nn.Module, weights: Weights, *, headless: bool) -> KeyMap:
+    """Find the map of names that fits; without a last layer in the model, that of the weights is left out."""
+    head = {"fc.weight", "fc.bias"} if headless else set()
+    found = guess_key_map(model.state_dict().keys() | head, weights.tensors.keys()) or same_keys
+
+    def without_head(key: str) -> str | None:
+        name = found(key)
+        return None if name in head else name
+
+    return without_head
+
+
 def training_facts(weights: Weights) -> dict[str, Any]:
-    """What `photosite train` wrote into a weights file: recipe, classes, accuracy, command, seed; else nothing."""
+    """What `photosite train` wrote into a weights file: recipe, classes, accuracy, command, seed; else nothing.
+
+    Raises:
+        CorruptWeightsError: there is such a text, but not of our writing.
+    """
     text = weights.metadata.get("photosite")
-    facts: dict[str, Any] = json.loads(text) if text else {}
-    return facts
+    if text is None:
+        return {}
+    try:
+        facts = json.loads(text)
+        classes = facts["classes"]
+        valid = isinstance(facts["recipe"], str) and all(isinstance(label, str) for label in classes)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        valid = False
+    if not valid:
+        raise CorruptWeightsError(f"{weights.path}: its metadata 'photosite' is not what `photosite train` writes")
+    return dict(facts)

@@ -178,7 +178,7 @@ def _mismatch(
     text: str, missing: Sequence[str] = (), unexpected: Sequence[str] = (), misshapen: Sequence[Misshapen] = ()
 ) -> MismatchedWeightsError:
     error = MismatchedWeightsError(text)
-    vars(error).update(missing=tuple(missing), unexpected=tuple(unexpected), misshapen=tuple(misshapen))
+    error.missing, error.unexpected, error.misshapen = tuple(missing), tuple(unexpected), tuple(misshapen)
     return error
 
 

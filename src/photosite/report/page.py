@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import secrets
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -21,6 +20,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from photosite.files import write_whole
 from photosite.report import numbers
 from photosite.report.chapters import LEADS, Chapter, chapters, kind
 from photosite.report.figures import Album, Figure, channel_figures, crop_drawing, sheet_side, svg_uri
@@ -67,23 +67,10 @@ def render(trace: Trace) -> str:
 
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> Path:
-    """Render a trace and write its page; see `render` and `write_page`.
+    """Render a trace and write its page, whole or not at all.
 
     Args:
         trace: only read.
-        path: of the HTML file; its folder exists.
-
-    Returns:
-        The path.
-    """
-    return write_page(render(trace), path)
-
-
-def write_page(page: str, path: str | os.PathLike[str]) -> Path:
-    """Write a rendered page: beside the file first, then renamed, so that no half page is ever seen.
-
-    Args:
-        page: what `render` gave.
         path: of the HTML file; its folder exists.
 
     Returns:
@@ -92,16 +79,7 @@ def write_page(page: str, path: str | os.PathLike[str]) -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    target = Path(path)
-    beside = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with beside.open("xb") as file:
-            file.write(page.encode())
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    return target
+    return write_whole(path, render(trace).encode())
 
 
 def visible(text: str) -> str:

@@ -24,6 +24,9 @@ from photosite.trace.words import words
 Array = npt.NDArray[Any]
 LEADING = frozenset({"conv2d", "add", "cat", "max_pool2d", "avg_pool2d", "scaled_dot_product_attention"})
 """Kinds of operation whose picture shows up to 64 maps; the others show 16."""
+SIDES = ((60, 48), (120, 28))
+"""Up to so many operations a map is drawn with so many pixels a side; with more of them, `SMALL_SIDE`."""
+SMALL_SIDE = 20
 SLOW_MS = 3000.0
 """A network that takes longer for one picture is timed once, not several times."""
 
@@ -158,7 +161,8 @@ def _step(
     plain = array[0] if array.ndim > 1 and array.shape[0] == 1 else array
     own = [graph.parameters[key] for key in node.parameters.values()]
     did, formula = words(graph, node)
-    tile, channels = _tile(node, name, array, axes)
+    side = next((side for most, side in SIDES if len(graph) <= most), SMALL_SIDE)
+    tile, channels = _tile(node, name, array, axes, side)
     return Step(
         name=name,
         op=node.kind,
@@ -181,17 +185,17 @@ def _maps(node: Node) -> int:
     return pictures.MAPS_AT_MOST if node.kind in LEADING else 16
 
 
-def _tile(node: Node, name: str, array: Array, axes: Axes | None) -> tuple[Tile | None, int | None]:
+def _tile(node: Node, name: str, array: Array, axes: Axes | None, side: int) -> tuple[Tile | None, int | None]:
     """Draw a value the way its axes mean it; gives the picture and the number of channels, if there are any."""
     if array.dtype.kind not in "fiub" or array.size == 0:
         return None, None
     if array.ndim == 0 or array.shape[0] != 1:
-        return pictures.of_values(name, array, at_most=16), None
+        return pictures.of_values(name, array, side=side, at_most=16), None
     layout = picture_layout(axes, node)
     value = array[0]
     if layout is not None and layout[0] in ("NCHW", "NHWC"):
         maps = value if layout[0] == "NCHW" else np.moveaxis(value, -1, 0)
-        drawn = pictures.feature_maps(name, maps, at_most=_maps(node))
+        drawn = pictures.feature_maps(name, maps, side=side, at_most=_maps(node))
         return Tile(pictures.caption(name, value), drawn.pixels, drawn.scale, drawn.low, drawn.high), len(maps)
     if layout is not None and layout[0] == "tokens":
         rows, columns = layout[1]
@@ -200,7 +204,7 @@ def _tile(node: Node, name: str, array: Array, axes: Axes | None) -> tuple[Tile 
         return Tile(
             pictures.caption(name, value), norms.pixels, f"length of each token, {norms.scale}", norms.low, norms.high
         ), None
-    return pictures.of_values(name, value, at_most=16), None
+    return pictures.of_values(name, value, side=side, at_most=16), None
 
 
 def _tokens(found: FeatureMap, value: Array) -> Tokens:

@@ -73,8 +73,8 @@ class Tokens:
 
     `values` is (N, D) float32, patch tokens only. `grid` is (rows, columns) with rows * columns = N, or None where it
     is not known. `prefix` counts tokens in front (class token, registers) that are left out. `layout` is how the
-    network held them: "NCHW", "NHWC" or "tokens"; `node` is the step whose output they are. `norms` and `components` show them
-    on their grid; `explained` is the share of variance of the three principal components.
+    network held them: "NCHW", "NHWC" or "tokens"; `node` is the step whose output they are. `norms` and `components`
+    show them on their grid; `explained` is the share of variance of the three principal components.
     """
 
     values: npt.NDArray[np.float32]

@@ -50,12 +50,12 @@ def curve_svg(history: Sequence[dict[str, Any]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'font-family="ui-sans-serif,system-ui,sans-serif" font-size="12" fill="#5f646c">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fbfaf7"/>{grid}'
-        + line([float(entry["loss"]) / top_loss for entry in history], "#a8650a", "training loss")
+        + line([float(entry["loss"]) / top_loss for entry in history], "#a4630a", "training loss")
         + line([entry["accuracy"] for entry in history], "#6f4fa3", "training accuracy", dashed=True)
         + line([entry["test_accuracy"] for entry in history], "#6f4fa3", "test accuracy")
         + f'<text x="{LEFT}" y="{HEIGHT - 12}">epoch 1</text>'
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 12}" text-anchor="end">epoch {last}</text>'
         f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}" text-anchor="middle">'
-        f'<tspan fill="#a8650a">loss {final["loss"]:.3f}</tspan> · '
+        f'<tspan fill="#a4630a">loss {final["loss"]:.3f}</tspan> · '
         f'<tspan fill="#6f4fa3">accuracy {final["accuracy"]:.2%} (dashed){tested}</tspan></text></svg>\n'
     )
