@@ -37,8 +37,9 @@ bench: $(VENV)/.dev  ## every benchmark: our time over a peer's, measured in the
 	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py yet"; exit 1; }
 	@for file in $(sort $(wildcard benchmarks/bench_*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-map: $(VENV)/.dev  ## write src/photosite/README.md anew from the first lines of the files
+map: $(VENV)/.dev  ## write the map of the source and the page of commands anew
 	$(BIN)/python -m tests.source_tree > $(VENV)/map.md && mv $(VENV)/map.md src/photosite/README.md
+	$(BIN)/python -c "from photosite.cli import app; print(app.generate_docs(output_format='markdown'))" > docs/commands.md
 
 clean:  ## remove all that make made, .venv too
 	rm -rf $(VENV) demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json as json_text
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 
-def models(pattern: str = "*", /, *, json: bool = False) -> int:
+def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
     """List the networks that are here, with their parameters and input sizes.
 
     Args:

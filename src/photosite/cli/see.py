@@ -29,7 +29,7 @@ def see(
     size: int | None = None,
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     sample: str | None = None,
-    json: bool = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
     all_steps: Annotated[bool, Parameter(name="--all", negative="")] = False,
     quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="")] = False,
     max_pixels: int | None = None,
