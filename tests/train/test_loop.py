@@ -15,8 +15,9 @@ from photosite.nets.blocks import BasicBlock
 from photosite.nets.resnet import ResNet, Stem
 from photosite.prep.recipes import get_recipe
 from photosite.train.average import WeightAverage
+from photosite.train.config import TrainConfig
 from photosite.train.dataset import Dataset
-from photosite.train.loop import TrainConfig, Trainer, accuracy
+from photosite.train.loop import Trainer, accuracy
 
 RECIPE = get_recipe("cifar10")
 CONFIG = TrainConfig(epochs=3, batch_size=16, precision="float32", seed=5)

@@ -15,8 +15,8 @@ from torch.testing import assert_close
 from photosite.errors import CorruptWeightsError, DatasetError
 from photosite.nets import create_model
 from photosite.nets.weights import read_weights
+from photosite.train.config import TrainConfig
 from photosite.train.curve import curve_svg
-from photosite.train.loop import TrainConfig
 from photosite.train.run import train
 
 CONFIG = TrainConfig(epochs=2, batch_size=8, precision="float32")

@@ -30,9 +30,10 @@ from photosite.nets.weights import save_weights
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
 from photosite.train.card import confusion, model_card
+from photosite.train.config import TrainConfig
 from photosite.train.curve import curve_svg
 from photosite.train.dataset import Dataset, read_dataset
-from photosite.train.loop import EpochReport, StepReport, TrainConfig, Trainer, predict
+from photosite.train.loop import EpochReport, StepReport, Trainer, predict
 
 
 def train(
