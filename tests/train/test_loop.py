@@ -20,7 +20,7 @@ from photosite.train.dataset import Dataset
 from photosite.train.loop import Trainer, accuracy
 
 RECIPE = get_recipe("cifar10")
-CONFIG = TrainConfig(epochs=3, batch_size=16, precision="float32", seed=5)
+CONFIG = TrainConfig(epochs=3, batch_size=16, learning_rate=0.2, precision="float32", seed=5)
 
 
 def _data(count: int = 70, seed: int = 0) -> Dataset:
