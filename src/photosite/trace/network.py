@@ -171,7 +171,7 @@ def _step(
         shape=tuple(plain.shape),
         dtype=node.dtype,
         statistics=statistics(array),
-        parameters=sum(int(np.prod(info.shape)) for info in own if not info.is_buffer),
+        parameters=sum(int(np.prod(info.shape)) for info in own if not info.is_buffer and info.same_as is None),
         ms=times.get(node.name),
         did=did,
         formula=formula,
