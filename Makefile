@@ -57,7 +57,7 @@ $(BIN)/python:
 # no second, unpinned copy is fetched to build us.
 $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) $(TORCH)
-	$(PIP) hatchling
+	$(PIP) hatchling editables
 	$(PIP) --no-build-isolation --editable '.[samples]'
 	@touch $@
 
