@@ -127,6 +127,7 @@ def create_model(
     if wanted is True:
         wanted = "default"
     model = info.build(num_classes=count, **given).eval()
+    source: str | None = None
     if isinstance(wanted, str) and wanted.lower() == "default":
         if info.shipped is None:
             raise WeightsError(
@@ -134,6 +135,7 @@ def create_model(
                 f"{', '.join(list_models(pretrained=True))}"
             )
         wanted = shipped_file(info)
+        source = "shipped with photosite"
     facts: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
     read: Weights | None = None
@@ -151,7 +153,7 @@ def create_model(
         photo_recipe=get_recipe(photo) if photo else own,
         classes=tuple(labels) if labels and len(labels) == count else None,
         trained=read is not None,
-        weights_source=None if read is None else str(read.path),
+        weights_source=source or (None if read is None else str(read.path)),
         weights_sha256=None if read is None else read.sha256,
         weights_notes=notes,
     )
