@@ -14,7 +14,7 @@ from cyclopts import App
 
 from photosite import __version__
 from photosite.cli.models import models
-from photosite.cli.see import see
+from photosite.cli.see import STDIN, see
 from photosite.cli.train import train
 from photosite.errors import PhotositeError
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    words = [STDIN if word == "-" else word for word in words if word != "--debug"]
     warnings.filterwarnings("ignore", module="PIL")  # what Pillow warns of, our notes say
     try:
         return int(app(words, exit_on_error=True, print_error=True) or 0)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from photosite.trace.values import Trace
 
+STDIN = "\0stdin"
+"""Stands for standard input, which a person writes as -; no file can have this name."""
 SHORT_TABLE = 64
 """A network of more steps is shown by its leading ones; `--all` shows every one."""
 
@@ -101,7 +103,7 @@ def _source(photo: Path | None, sample: str | None) -> tuple[Path | bytes, str]:
 
         return sample_path(sample), sample.lower()
     assert photo is not None
-    if str(photo) == "-":
+    if str(photo) == STDIN:
         return sys.stdin.buffer.read(), "stdin"
     return photo, _folder_name(photo.name)
 
