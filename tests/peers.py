@@ -5,6 +5,7 @@ With PHOTOSITE_REQUIRE_PEERS set (CI does) a missing peer is a failure instead.
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any, NoReturn
 
@@ -28,3 +29,11 @@ def import_torchvision() -> Any:
         return sources.import_torchvision()
     except MissingExtraError as error:
         missing_peer("torchvision", error)
+
+
+def import_peer(name: str) -> Any:
+    """Import a module that only tests use; skip where it is missing."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        missing_peer(name, error)

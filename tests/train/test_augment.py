@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from photosite.train.augment import crop_and_flip, erase, pad_pictures
+from photosite.train.augment import crop_and_flip, enlarge, erase, pad_pictures
 
 
 def test_padding_mirrors_without_repeating_the_edge() -> None:
@@ -50,3 +51,21 @@ def test_erased_squares_are_zero_and_of_their_size() -> None:
     assert torch.equal(holes[:, 0], holes[:, 1])  # the same square in every channel
     assert int(holes.max()) == 16
     assert int(holes.min()) >= 4  # a corner of the square at least
+
+
+def test_enlarging_is_pillows_bilinear_and_as_frequent_as_asked() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8)
+    batch = torch.from_numpy(picture).float()[None, None].expand(2, 3, 6, 8)
+    generator = torch.Generator().manual_seed(0)
+    widths = []
+    for _ in range(400):
+        larger = enlarge(batch, 0.25, generator)
+        height, width = larger.shape[2:]
+        peer = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+        # Pillow rounds to whole levels after each of its two passes
+        np.testing.assert_allclose(larger[1, 2].numpy(), peer, atol=1.0)
+        widths.append(width)
+    # 100 of 400 are expected, 50 at each size; five standard deviations are 43 and 33
+    assert set(widths) == {8, 12, 16}
+    assert abs(widths.count(8) - 300) < 43
+    assert abs(widths.count(12) - 50) < 33

@@ -1,4 +1,4 @@
-"""Random crop, flip and erasing of a whole batch at once, on the uint8 pictures."""
+"""Random crop, flip, erasing and enlarging of a whole batch at once."""
 
 from __future__ import annotations
 
@@ -61,3 +61,21 @@ def erase(batch: Tensor, size: int, generator: torch.Generator) -> Tensor:
     x = torch.arange(width)[None, None, :] - center_x + size // 2
     hidden = (y >= 0) & (y < size) & (x >= 0) & (x < size)  # (B, H, W)
     return batch.masked_fill_(hidden[:, None], 0.0)
+
+
+def enlarge(batch: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Make a whole batch 1.5 or 2 times as large, in a share of all calls, so that a network learns objects in all sizes.
+
+    Args:
+        batch: (B, C, H, W), normalized.
+        share: probability in [0, 1] that this batch is enlarged; the two factors are equally likely.
+        generator: where the random numbers come from.
+
+    Returns:
+        (B, C, H', W'), bilinear as Pillow enlarges, before its rounding; the batch itself if it is not enlarged.
+    """
+    if float(torch.rand((), generator=generator)) >= share:
+        return batch
+    factor = (1.5, 2.0)[int(torch.randint(0, 2, (), generator=generator))]
+    size = [round(side * factor) for side in batch.shape[2:]]
+    return F.interpolate(batch, size=size, mode="bilinear")

@@ -28,12 +28,13 @@ class TrainConfig:
         average_decay: of the running average of the weights, which is what is kept; 0 keeps the last step's.
         crop_padding: largest random shift, in pixels.
         erase_size: side of the square that is hidden in every picture, in pixels; 0 hides nothing.
+        enlarge_share: share of the batches that are shown 1.5 or 2 times as large, in the second half of the run.
         clip_gradient: largest norm of the gradient; 0, the default, never clips.
         precision: "float32", "bfloat16", or "auto": bfloat16 where the processor multiplies it natively.
         seed: of weights, order and augmentation.
     """
 
-    epochs: int = 28
+    epochs: int = 30
     batch_size: int = 256
     learning_rate: float = 0.4
     momentum: float = 0.9
@@ -43,7 +44,8 @@ class TrainConfig:
     warmup: float = 0.15
     average_decay: float = 0.999
     crop_padding: int = 4
-    erase_size: int = 0
+    erase_size: int = 8
+    enlarge_share: float = 0.15
     clip_gradient: float = 0.0
     precision: str = "auto"
     seed: int = 0
@@ -61,6 +63,7 @@ class TrainConfig:
             "average_decay": 0 <= self.average_decay < 1,
             "crop_padding": 0 <= self.crop_padding,
             "erase_size": 0 <= self.erase_size,
+            "enlarge_share": 0 <= self.enlarge_share <= 1,
             "clip_gradient": 0 <= self.clip_gradient,
             "precision": self.precision in ("auto", "float32", "bfloat16"),
         }

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from photosite.errors import RangeError
 from photosite.prep.recipe import Recipe
-from photosite.train.augment import crop_and_flip, erase, pad_pictures
+from photosite.train.augment import crop_and_flip, enlarge, erase, pad_pictures
 from photosite.train.average import WeightAverage
 from photosite.train.config import TrainConfig
 from photosite.train.dataset import Dataset
@@ -106,9 +106,14 @@ class Trainer:
 
     def batch(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """Augment and normalize the pictures at `index`: (B, 3, H, W) float32, channels last in memory."""
-        pictures = crop_and_flip(self.padded, index, self.config.crop_padding, generator)
+        config = self.config
+        pictures = crop_and_flip(self.padded, index, config.crop_padding, generator)
         x = pictures.permute(0, 3, 1, 2).float().mul_(self.factor).add_(self.offset)  # (B, 3, H, W)
-        return erase(x, self.config.erase_size, generator) if self.config.erase_size else x
+        if config.erase_size:
+            x = erase(x, config.erase_size, generator)
+        if config.enlarge_share and self.epoch >= config.epochs // 2:
+            x = enlarge(x, config.enlarge_share, generator)
+        return x
 
     def train_epoch(self, on_step: Callable[[StepReport], None] | None = None) -> EpochReport:
         """Take one pass over the pictures, then measure on the test pictures if there are any."""
