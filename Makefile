@@ -61,8 +61,9 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --no-build-isolation --editable '.[samples]'
 	@touch $@
 
-# torchvision is a peer that tests compare with. It wants a torch of its own choosing, so it comes without its dependencies.
+# torchvision and timm are peers that tests compare with. They want a torch of their own choosing, so they come without
+# their dependencies.
 $(VENV)/.dev: $(VENV)/.base
 	$(PIP) --no-build-isolation --editable '.[dev]'
-	$(PIP) --no-deps torchvision
+	$(PIP) --no-deps torchvision timm
 	@touch $@

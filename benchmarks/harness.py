@@ -14,8 +14,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent / "README.md"
+PACKAGES = ("photosite", "torch", "torchvision", "numpy", "pillow", "simplejpeg", "numba")
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,15 @@ class Result:
     rounds: int
 
 
-def compare(work: str, peer: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 15) -> Result:
-    """Time two callables in turns.
+def compare(
+    work: str,
+    peer: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    rounds: int = 15,
+    units: int = 1,
+) -> Result:
+    """Time two callables in turns; the times are for one of `units` that a call works through.
 
     `spread` is the half width of the middle half of the ratios of neighboring rounds: what the ratio is good to.
     """
@@ -43,7 +53,7 @@ def compare(work: str, peer: str, ours: Callable[[], object], theirs: Callable[[
             call()
             began = time.perf_counter()
             call()
-            into.append((time.perf_counter() - began) * 1000)
+            into.append((time.perf_counter() - began) * 1000 / units)
     ratios = sorted(b / a for a, b in zip(*times, strict=True))
     quarter = len(ratios) // 4
     mine, other = statistics.median(times[0]), statistics.median(times[1])
@@ -62,14 +72,13 @@ def publish(name: str, results: list[Result], notes: str = "") -> None:
     (RESULTS / f"{name}.json").write_text(
         json.dumps(
             {
+                "name": name,
                 "machine": {
                     "processor": _processor(),
                     "system": platform.system(),
                     "python": platform.python_version(),
                 },
-                "versions": {
-                    package: _version(package) for package in ("photosite", "torch", "numpy", "pillow", "torchvision")
-                },
+                "versions": {package: _version(package) for package in PACKAGES},
                 "notes": notes,
                 "results": [asdict(result) for result in results],
             },
@@ -77,6 +86,36 @@ def publish(name: str, results: list[Result], notes: str = "") -> None:
         )
         + "\n"
     )
+    README.write_text(_readme([json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]))
+
+
+def _readme(runs: list[dict[str, Any]]) -> str:
+    """The page that shows the last run of every benchmark."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "`make bench` measures everything here again and writes this page. Ours and the peer's take turns in one",
+        "process, each timed call after a pause of 40 ms and one untimed call; medians. Above 1, ours is faster.",
+        "The ± is half the width of the middle half of the ratios.",
+    ]
+    for run in runs:
+        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items() if version)
+        lines += [
+            "",
+            f"## {run['name']}",
+            "",
+            *([f"{run['notes'][0].upper()}{run['notes'][1:]}.", ""] if run["notes"] else []),
+            "| work | ours, ms | peer | peer's, ms | ratio |",
+            "|---|---|---|---|---|",
+            *(
+                f"| {result['work']} | {result['ours_ms']:.2f} | {result['peer']} | {result['peer_ms']:.2f} | "
+                f"{result['ratio']:.2f} ± {result['spread']:.2f} |"
+                for result in run["results"]
+            ),
+            "",
+            f"{run['machine']['processor']}; Python {run['machine']['python']}, {versions}.",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _processor() -> str:

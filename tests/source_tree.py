@@ -40,9 +40,17 @@ SERVE_ANY_MODEL = ("graph", "analysis", "report", "explorer")
 TORCH_FREE = ("errors", "shapes", "files", "sensor", "color", "prep", "ops", "handcrafted", "graph.ir", "graph.table")
 """What must work, and start quickly, where there is no torch."""
 
-OPTIONAL = ("matplotlib", "pillow_heif", "simplejpeg", "skimage", "timm", "torchvision")
+OPTIONAL = ("llvmlite", "matplotlib", "numba", "pillow_heif", "simplejpeg", "skimage", "timm", "torchvision")
 """Packages of the extras and of our users: imported where they are used or
 under `try`, so that none has to be there."""
+
+NEEDS_OPTIONAL = ("prep.kernels",)
+"""Files of ours that are as optional as the package that they are written for."""
+
+
+def is_optional(target: str) -> bool:
+    """Tell whether a module may be missing, and so may be imported late but not with the importing module."""
+    return target.split(".")[0] in OPTIONAL or target.removeprefix("photosite.") in NEEDS_OPTIONAL
 
 
 @dataclass(frozen=True)

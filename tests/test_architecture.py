@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.source_tree import (
-    OPTIONAL,
+    NEEDS_OPTIONAL,
     ORDER,
     PACKAGE,
     ROOT,
     SERVE_ANY_MODEL,
     TORCH_FREE,
     Module,
+    is_optional,
     map_text,
     own_targets,
     rank,
@@ -89,7 +90,7 @@ def late_imports(tree: Tree) -> list[str]:
         for module in tree.values()
         if module.folder != "cli"
         for item in module.imports
-        if item.in_function and item.target.split(".")[0] not in OPTIONAL
+        if item.in_function and not is_optional(item.target)
     ]
 
 
@@ -98,8 +99,9 @@ def early_imports(tree: Tree) -> list[str]:
     return [
         f"{module.name}:{item.line} needs {item.target} at import"
         for module in tree.values()
+        if module.name not in NEEDS_OPTIONAL
         for item in module.imports
-        if item.target.split(".")[0] in OPTIONAL and not (item.in_function or item.for_types or item.guarded)
+        if is_optional(item.target) and not (item.in_function or item.for_types or item.guarded)
     ]
 
 
@@ -171,6 +173,11 @@ FAULTS: list[tuple[Callable[[Tree], list[str]], dict[str, str], str]] = [
         early_imports,
         {"cli/a.py": "try:\n    import skimage.data\nexcept ValueError:\n    pass"},
         "cli.a:2 needs skimage",
+    ),
+    (
+        early_imports,
+        {"prep/a.py": "from photosite.prep import kernels", "prep/kernels.py": "import numba"},
+        "prep.kernels",
     ),
     (cycles, {"prep/a.py": "import photosite.prep.b", "prep/b.py": "from photosite.prep import a"}, "prep.a"),
     (

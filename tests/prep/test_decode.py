@@ -17,7 +17,6 @@ from numpy.testing import assert_array_equal
 from PIL import Image, ImageFile
 
 from photosite.errors import PictureError, RangeError
-from photosite.prep import decode as module
 from photosite.prep.load import load, load_with_info
 from photosite.prep.modes import Conversion
 from tests.prep.cases import TABLE, animated, encode, frames, huge_png, jpeg, long_gif, picture, pixels
@@ -139,18 +138,13 @@ def test_scans_in_metadata_do_not_count() -> None:
     assert_array_equal(load(data[:2] + comment + data[2:]), load(data))
 
 
-def test_a_real_progressive_file_is_far_below_the_limit_of_scans() -> None:
-    assert module._scans_of_jpeg(jpeg(progressive=True)) == 10
-    assert module._scans_of_jpeg(jpeg()) == 1
-
-
 def test_out_of_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
     with pytest.raises(PictureError, match="MemoryError") as caught:
-        load(jpeg())
+        load(encode(picture(), "PNG"))
     assert caught.value.code == "out_of_memory"
 
 
@@ -163,7 +157,7 @@ def test_whatever_a_decoder_raises_is_named(fault: type[Exception], monkeypatch:
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
     with pytest.raises(PictureError) as caught:
-        load(jpeg())
+        load(encode(picture(), "PNG"))
     assert caught.value.code == "corrupt"
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
@@ -174,10 +168,12 @@ def test_whatever_conversion_raises_is_named(fault: type[Exception], monkeypatch
     def fail(*_: object, **__: object) -> None:
         raise fault("odd")
 
-    monkeypatch.setattr(Conversion, "to_rgb", fail)
-    with pytest.raises(PictureError, match=r"converting RGB to RGB: .*odd") as caught:
-        load(jpeg())
-    assert caught.value.code == ("out_of_memory" if fault is MemoryError else "corrupt")
+    for method in ("to_rgb", "of_pixels"):
+        monkeypatch.setattr(Conversion, method, fail)
+    for data in (jpeg(), encode(picture(), "PNG")):
+        with pytest.raises(PictureError, match=r"converting RGB to RGB: .*odd") as caught:
+            load(data)
+        assert caught.value.code == ("out_of_memory" if fault is MemoryError else "corrupt")
 
 
 # --- other programs and packages -------------------------------------------------------------------------------------
@@ -225,11 +221,6 @@ def test_heic_opens_where_its_extra_is_there(monkeypatch: pytest.MonkeyPatch) ->
     assert (info.format, info.frames) == ("HEIF", 1)
     with pytest.raises(PictureError, match="too_many_pixels"):
         load(ROWS["heic"].make(), max_pixels=100)
-
-
-def test_without_simplejpeg_nothing_is_said_about_damage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "simplejpeg", None)
-    assert load_with_info(jpeg())[1].notes == ()
 
 
 @pytest.mark.slow

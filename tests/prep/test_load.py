@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from photosite.errors import FAILURE_CODES, PictureError, RangeError, ShapeError
 from photosite.prep.load import PictureInfo, load, load_with_info
-from tests.prep.cases import TABLE, Case, encode, exif, gray_png, huge_png, jpeg, picture, pixels, rotten_jpeg
+from tests.prep.cases import TABLE, Case, encode, exif, gray_png, huge_png, jpeg, picture, pixels
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.id)
@@ -50,7 +50,16 @@ def test_the_table_covers_what_decoding_can_answer() -> None:
 
 
 def test_real_photos_match_pillow_bit_for_bit(photos: list[Path]) -> None:
+    _assert_like_pillow(photos[::10])
+
+
+@pytest.mark.slow
+def test_all_real_photos_match_pillow_bit_for_bit(photos: list[Path]) -> None:
     assert len(photos) == 200
+    _assert_like_pillow(photos)
+
+
+def _assert_like_pillow(photos: list[Path]) -> None:
     for path in photos:
         loaded, info = load_with_info(path)
         with Image.open(path) as peer:
@@ -279,13 +288,6 @@ def test_arguments_out_of_range(options: dict, words: str) -> None:
 def test_frames_are_for_files_only(source) -> None:
     with pytest.raises(RangeError, match="frames are chosen in files and bytes only"):
         load(source, frame=1)
-
-
-def test_rotten_jpeg_opens_and_is_noted_where_simplejpeg_is_there() -> None:
-    pytest.importorskip("simplejpeg", reason="extra fast: only simplejpeg sees this damage")
-    loaded, info = load_with_info(rotten_jpeg())
-    assert loaded.shape == (64, 64, 3)
-    assert [note for note in info.notes if note.startswith("jpeg_corrupt_data: Corrupt JPEG data")]
 
 
 def test_threads_do_not_disturb_each_other() -> None:

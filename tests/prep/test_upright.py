@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image, ImageOps
 
 from photosite.prep.load import load, load_with_info
-from photosite.prep.upright import orientation_of, upright
+from photosite.prep.upright import orientation_of, swapped, upright, upright_array
 from tests.prep.cases import encode, exif, pixels, stored_for
 
 ORIENTATIONS = range(1, 9)
@@ -50,6 +50,20 @@ def test_deep_gray_and_alpha_turn_too(orientation: int) -> None:
 def test_turning_undoes_how_it_was_stored(orientation: int) -> None:
     image = Image.fromarray(stored_for(orientation, pixels()))
     assert_array_equal(np.asarray(upright(image, orientation)), pixels())
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_upright_array_matches_exif_transpose(orientation: int, channels: int) -> None:
+    stored = stored_for(orientation, pixels()[..., :channels])
+    image = Image.fromarray(stored.squeeze())
+    image.getexif()[0x0112] = orientation
+    turned = upright_array(stored, orientation)
+    assert_array_equal(turned.squeeze(), np.asarray(ImageOps.exif_transpose(image)))
+    assert_array_equal(turned, pixels()[..., :channels])
+    assert turned.flags.c_contiguous
+    assert swapped(stored.shape[:2], orientation) == turned.shape[:2]
+    assert swapped(turned.shape[:2], orientation) == stored.shape[:2]
 
 
 @pytest.mark.parametrize("value", [0, 9, 99, "6", (6, 6), b"\x06"])

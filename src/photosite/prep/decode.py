@@ -1,4 +1,4 @@
-"""Encoded bytes to a decoded Pillow image in its own mode, and a name for every way that this can fail.
+"""Encoded bytes to a decoded picture in its own mode, and a name for every way that this can fail.
 
 Only the eight formats of `signature.FORMATS` (and HEIC with its extra) reach a decoder, the one that a file's first
 bytes choose; sizes are checked before pixels exist. Nothing here changes a setting of Pillow, so
@@ -8,11 +8,13 @@ threads can decode side by side.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -27,14 +29,10 @@ from PIL import (
 )
 
 from photosite.errors import PictureError, RangeError
+from photosite.prep import jpeg
 from photosite.prep.signature import format_of
 from photosite.prep.source import display_text
-from photosite.prep.upright import orientation_of
-
-try:  # extra "fast"; here it only looks for damage that Pillow passes over
-    import simplejpeg
-except ImportError:
-    simplejpeg = None
+from photosite.prep.upright import orientation_of, swapped
 
 _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.jpeg_factory,  # also MPO, several JPEGs in one
@@ -46,11 +44,19 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "PPM": PpmImagePlugin.PpmImageFile,
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
-_END_OF_JPEG = b"\xff\xd9"
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # a marker that ends a scan: not stuffing, not a restart
-_MAX_SCANS = 100  # an encoder writes about ten; each one costs a walk over all pixels, 80 ms at the pixel limit
 _TILE_SIDES = (322, 323)  # TIFF tags TileWidth, TileLength
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a caller decides about decoding: see `photosite.prep.load.load`."""
+
+    max_pixels: int
+    tolerate_truncated: bool = False
+    frame: int = 0
+    jpeg_scale_for_hw: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,102 +64,192 @@ class Decoded:
     """A picture decoded but not yet turned or converted.
 
     Attributes:
-        image: loaded, in its own mode; `orientation` is what remains to be done to it.
+        image: loaded, in its own mode; only its header where there are `pixels`.
+        pixels: a JPEG's RGB, (H, W, 3) uint8, where simplejpeg decoded it; None where Pillow did, into `image`.
         format: Pillow's name, as "JPEG" or "MPO".
         mode: Pillow's mode.
         rawmode: how the file packs its samples, as "RGB;16B"; "" where unknown.
         white: the sample that means white in modes I and I;16 (65535, or 4095 for 12 bits); None where nobody says;
             negative where that sample is black (TIFF WhiteIsZero).
-        orientation: 1..8, as stored in the file.
+        orientation: 1..8, as stored in the file; what remains to be done, unless `turned`.
         turned: True where Pillow has turned the image already (TIFF).
-        decoded_hw: height and width as stored.
+        stored_hw: height and width as stored.
+        decoded_hw: height and width as decoded: those, or scaled down and rounded up.
+        scaled_by: 1, or 2, 4, 8 where a JPEG was decoded to so many times smaller sides.
         frames: how many pictures the file has, None where only a walk through the file would tell.
         notes: what a person should know.
     """
 
     image: Image.Image
+    pixels: npt.NDArray[np.uint8] | None
     format: str
     mode: str
     rawmode: str
     white: int | None
     orientation: int
     turned: bool
+    stored_hw: tuple[int, int]
     decoded_hw: tuple[int, int]
+    scaled_by: int
     frames: int | None
     notes: tuple[str, ...]
 
 
-def decode(data: bytes, name: str, *, max_pixels: int, tolerate_truncated: bool = False, frame: int = 0) -> Decoded:
-    """Decode one picture from the bytes of a file.
+@dataclass(frozen=True)
+class Opened:
+    """A picture whose header is read and found good, and whose pixels are still encoded.
+
+    Attributes:
+        area: how many pixels decoding will hold.
+        decode: decodes them, in any thread, once; raises PictureError and nothing else.
+    """
+
+    area: int
+    decode: Callable[[], Decoded]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """A file as Pillow opened it, with what is decided before its pixels are decoded."""
+
+    data: bytes
+    stream: io.BytesIO
+    image: ImageFile.ImageFile
+    format: str
+    name: str
+    frame: int
+    frames: int | None
+    notes: tuple[str, ...]
+    scale: int
+    lenient: bool
+
+
+def open_encoded(data: bytes, name: str, wanted: Wanted) -> Opened:
+    """Read the header of a picture from the bytes of a file, and judge it; no pixel is decoded yet.
 
     Args:
         data: the whole file, not empty.
         name: what to call it in errors, safe to print.
-        max_pixels: height times width may not exceed this; checked on what the header says, before pixels are decoded.
-        tolerate_truncated: give what there is of a file cut short; missing rows are gray in a JPEG, black elsewhere.
-        frame: which picture of several, from 0.
+        wanted: limits and choices; the area by the header is checked against `max_pixels` here.
 
     Raises:
         PictureError: whatever the bytes are, nothing else is raised.
         RangeError: the file has no such frame.
     """
-    found = format_of(data, name)
-    if found == "HEIC":
-        return _decode_heic(data, name, max_pixels)
-    _check_before_opening(data, found, name, max_pixels)
+    format_ = format_of(data, name)
+    if format_ == "HEIC":
+        return _open_heic(data, name, wanted.max_pixels)
+    _check_canvas(data, format_, name, wanted.max_pixels)
+    header = _leniently(lambda lenient: _read_header(data, format_, name, wanted, lenient=lenient), wanted)
+
+    def decode() -> Decoded:
+        if header.lenient:
+            return _decode(header)
+        return _leniently(
+            lambda lenient: _decode(_read_header(data, format_, name, wanted, lenient=True) if lenient else header),
+            wanted,
+        )
+
+    return Opened(_area_of(header), decode)
+
+
+def open_image(image: Image.Image, name: str, *, max_pixels: int) -> Opened:
+    """Take a PIL image that someone else opened, at its current frame, with the same checks.
+
+    Raises:
+        PictureError: it is too large; when decoding, its file cannot be decoded.
+    """
+    _check_pixels(image, name, max_pixels)
+
+    def decode() -> Decoded:
+        with _named_faults(name, "decoding"):
+            return _load(image, image.format or "PIL image", frames=None, notes=(), lenient=False)
+
+    return Opened(image.width * image.height, decode)
+
+
+def _leniently(attempt: Callable[[bool], _T], wanted: Wanted) -> _T:
+    """Try strictly; a file cut short gets a second try where that is tolerated, and keeps its fault if that fails."""
     try:
-        return _decode(data, found, name, max_pixels, frame, lenient=False)
+        return attempt(False)
     except PictureError as fault:
-        if not (tolerate_truncated and fault.code == "truncated"):
+        if not (wanted.tolerate_truncated and fault.code == "truncated"):
             raise
         try:
-            return _decode(data, found, name, max_pixels, frame, lenient=True)
+            return attempt(True)
         except PictureError:
             raise fault from None
 
 
-def load_open_image(image: Image.Image, name: str, *, max_pixels: int) -> Decoded:
-    """Load the pixels of a PIL image that someone else opened (at its current frame), with the same checks.
-
-    Raises:
-        PictureError: it is too large, or its file cannot be decoded.
-    """
-    _check_pixels(image, name, max_pixels)
-    with _named_faults(name, "decoding"):
-        return _load(image, image.format or "PIL image", frames=None, notes=(), lenient=False)
-
-
-def _decode(data: bytes, found: str, name: str, max_pixels: int, frame: int, *, lenient: bool) -> Decoded:
-    stream = io.BytesIO(data + _END_OF_JPEG if lenient and found == "JPEG" else data)
-    with _named_faults(name, "opening", found, stream):
-        image = _OPENERS[found](stream)
-    _check_pixels(image, name, max_pixels)
+def _read_header(data: bytes, format_: str, name: str, wanted: Wanted, *, lenient: bool) -> _Header:
+    frame = wanted.frame
+    stream = io.BytesIO(data + jpeg.END if lenient and format_ == "JPEG" else data)
+    with _named_faults(name, "opening", format_, stream):
+        image = _OPENERS[format_](stream)
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        _check_scans(image, data, stream.tell(), name)
+    _check_pixels(image, name, wanted.max_pixels)
     frames, several = _frames(image, data)
     if frame:
-        with _named_faults(name, "seeking", found, stream):
+        with _named_faults(name, "seeking", format_, stream):
             try:
                 image.seek(frame)
             except EOFError:
                 raise RangeError(f"{name}: frame {frame} is wanted (counted from 0), the file ends before it") from None
-        _check_pixels(image, name, max_pixels)
+            if isinstance(image, JpegImagePlugin.JpegImageFile):
+                _check_scans(image, data[image.tile[0][2] :], 0, name)
+        _check_pixels(image, name, wanted.max_pixels)
     notes = []
     if several:
         which = "the first" if frame == 0 else f"number {frame + 1}"
         notes.append(f"animated or several pages: {which} of {frames if frames else 'several'} pictures taken")
     if lenient:
-        notes.append(f"truncated: missing rows are {'gray' if found == 'JPEG' else 'black'}")
+        notes.append(f"truncated: missing rows are {'gray' if format_ == 'JPEG' else 'black'}")
     elif ImageFile.LOAD_TRUNCATED_IMAGES:
         notes.append("PIL.ImageFile.LOAD_TRUNCATED_IMAGES is on in this process: a file cut short is not noticed")
-    with _named_faults(name, "decoding", found, stream):
-        decoded = _load(image, image.format or found, frames, tuple(notes), lenient=lenient)
-    damage = _damage_of_jpeg(data) if found == "JPEG" and not lenient and decoded.mode != "CMYK" else ""
-    if damage:
-        return Decoded(**{**vars(decoded), "notes": (*decoded.notes, f"jpeg_corrupt_data: {damage}")})
-    return decoded
+    scale = 1
+    if format_ == "JPEG" and wanted.jpeg_scale_for_hw is not None:
+        scale = jpeg.factor_for((image.height, image.width), swapped(wanted.jpeg_scale_for_hw, orientation_of(image)))
+    if scale > 1:
+        notes.append(f"decoded to 1/{scale} of its height and width by scaling in the DCT: values are not exact")
+    return _Header(data, stream, image, format_, name, frame, frames, tuple(notes), scale, lenient)
 
 
-def _load(image: Image.Image, found: str, frames: int | None, notes: tuple[str, ...], *, lenient: bool) -> Decoded:
-    mode, rawmode, white = image.mode, _rawmode(image), _white(image, found)
+def _decode(header: _Header) -> Decoded:
+    """Decode the pixels: those of a sound gray or RGB JPEG with simplejpeg, all others with Pillow."""
+    image, format_, scale = header.image, header.format, header.scale
+    stored_hw = image.height, image.width
+    said = ""
+    with _named_faults(header.name, "decoding", format_, header.stream):
+        if format_ == "JPEG" and image.mode != "CMYK" and not (header.frame or header.lenient):
+            pixels, said = jpeg.decode_rgb(header.data, stored_hw, scale)
+            if pixels is not None:
+                return Decoded(
+                    image=image,
+                    pixels=pixels,
+                    format=image.format or format_,
+                    mode=image.mode,
+                    rawmode="",
+                    white=None,
+                    orientation=orientation_of(image),
+                    turned=False,
+                    stored_hw=stored_hw,
+                    decoded_hw=pixels.shape[:2],
+                    scaled_by=scale,
+                    frames=header.frames,
+                    notes=header.notes,
+                )
+        if scale > 1:
+            image.draft(None, (image.width // scale, image.height // scale))
+        decoded = _load(image, image.format or format_, header.frames, header.notes, lenient=header.lenient)
+    if scale > 1:
+        decoded = replace(decoded, stored_hw=stored_hw, scaled_by=scale)
+    return replace(decoded, notes=(*decoded.notes, f"jpeg_corrupt_data: {said}")) if said else decoded
+
+
+def _load(image: Image.Image, format_: str, frames: int | None, notes: tuple[str, ...], *, lenient: bool) -> Decoded:
+    """Let Pillow decode."""
+    mode, rawmode, white = image.mode, _rawmode(image), _white(image, format_)
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
     orientation = orientation_of(image) if is_tiff else 1  # loading a TIFF turns it and takes the tag away
     try:
@@ -166,40 +262,62 @@ def _load(image: Image.Image, found: str, frames: int | None, notes: tuple[str, 
     remaining = orientation_of(image)
     turned = is_tiff and remaining == 1
     orientation = orientation if turned else remaining
-    width, height = image.size
-    decoded_hw = (width, height) if turned and orientation >= 5 else (height, width)
-    return Decoded(image, found, mode, rawmode, white, orientation, turned, decoded_hw, frames, notes)
+    stored_hw = swapped((image.height, image.width), orientation if turned else 1)
+    return Decoded(
+        image=image,
+        pixels=None,
+        format=format_,
+        mode=mode,
+        rawmode=rawmode,
+        white=white,
+        orientation=orientation,
+        turned=turned,
+        stored_hw=stored_hw,
+        decoded_hw=stored_hw,
+        scaled_by=1,
+        frames=frames,
+        notes=notes,
+    )
 
 
-def _check_before_opening(data: bytes, found: str, name: str, max_pixels: int) -> None:
-    """Refuse what would cost memory or time in a decoder's own opening or scanning."""
-    if found == "WEBP":
-        if len(data) < 8 + int.from_bytes(data[4:8], "little"):
-            raise PictureError("truncated", name, f"the header promises more than its {len(data):,} bytes")
-        if data[12:16] == b"VP8X" and len(data) >= 30:  # the decoder makes its canvas when it is opened
-            width, height = (1 + int.from_bytes(data[i : i + 3], "little") for i in (24, 27))
-            _check_area(width, height, name, max_pixels)
-    elif found == "JPEG" and data.count(b"\xff\xda") > _MAX_SCANS and _scans_of_jpeg(data) > _MAX_SCANS:
-        raise PictureError("corrupt", name, f"more than {_MAX_SCANS} progressive scans: made to take long")
+def _check_canvas(data: bytes, format_: str, name: str, max_pixels: int) -> None:
+    """Refuse what would cost memory in a decoder's own opening: WebP makes its canvas then."""
+    if format_ != "WEBP":
+        return
+    if len(data) < 8 + int.from_bytes(data[4:8], "little"):
+        raise PictureError("truncated", name, f"the header promises more than its {len(data):,} bytes")
+    if data[12:16] == b"VP8X" and len(data) >= 30:
+        width, height = (1 + int.from_bytes(data[i : i + 3], "little") for i in (24, 27))
+        _check_area(width, height, name, max_pixels)
 
 
-def _scans_of_jpeg(data: bytes) -> int:
-    """Count the scans of a JPEG by walking its segments, so that 0xFFDA inside metadata does not count."""
-    scans, at = 0, 2
-    while (marker := _MARKER.search(data, at)) and marker.group() != _END_OF_JPEG:
-        scans += marker.group() == b"\xff\xda"
-        if scans > _MAX_SCANS:
-            break
-        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    return scans
+def _check_scans(image: JpegImagePlugin.JpegImageFile, data: bytes, header_end: int, name: str) -> None:
+    progressive = "progressive" in image.info
+    if jpeg.has_too_many_scans(data, header_end, image.layers, progressive=progressive):
+        raise PictureError("corrupt", name, f"more than {jpeg.MAX_SCANS} progressive scans: made to take long")
+
+
+def _area_of(header: _Header) -> int:
+    """How many pixels decoding will hold; a progressive JPEG is held whole, as coefficients, whatever its scale."""
+    if header.scale > 1 and "progressive" not in header.image.info:
+        width, height = header.image.size
+        return -(-width // header.scale) * -(-height // header.scale)
+    return max(width * height for width, height in _sizes_wh(header.image))
 
 
 def _check_pixels(image: Image.Image, name: str, max_pixels: int) -> None:
-    _check_area(*image.size, name, max_pixels)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):  # a tile can be larger than its picture, and is decoded whole
+    for width, height in _sizes_wh(image):
+        _check_area(width, height, name, max_pixels)
+
+
+def _sizes_wh(image: Image.Image) -> list[tuple[int, int]]:
+    """Width and height of what decoding holds: the picture; a TIFF's tile can be larger, and is decoded whole."""
+    sizes = [image.size]
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
         width, height = (image.tag_v2.get(tag) for tag in _TILE_SIDES)
         if isinstance(width, int) and isinstance(height, int):
-            _check_area(width, height, name, max_pixels)
+            sizes.append((width, height))
+    return sizes
 
 
 def _check_area(width: int, height: int, name: str, max_pixels: int) -> None:
@@ -245,20 +363,7 @@ def _white(image: Image.Image, found: str) -> int | None:
     return -white if image.tag_v2.get(_PHOTOMETRIC) == 0 else white
 
 
-def _damage_of_jpeg(data: bytes) -> str:
-    """What libjpeg says of data that Pillow decodes without a word; "" if nothing, or without simplejpeg."""
-    if simplejpeg is None:
-        return ""
-    try:  # an eighth of the size: all bits are read, few pixels made; about a quarter of the time of decoding
-        simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, min_factor=8)
-    except ValueError as fault:
-        return display_text(str(fault))
-    except Exception:  # a color space it does not know: nothing is said about damage
-        return ""
-    return ""
-
-
-def _decode_heic(data: bytes, name: str, max_pixels: int) -> Decoded:
+def _open_heic(data: bytes, name: str, max_pixels: int) -> Opened:
     try:
         import pillow_heif
     except ImportError:
@@ -268,9 +373,13 @@ def _decode_heic(data: bytes, name: str, max_pixels: int) -> Decoded:
         heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
         width, height = heif.size
     _check_area(width, height, name, max_pixels)
-    with _named_faults(name, "decoding"):
-        image: Image.Image = heif.to_pillow()  # turned already, its orientation set to 1
-        return _load(image, "HEIF", frames=len(heif), notes=(), lenient=False)
+
+    def decode() -> Decoded:
+        with _named_faults(name, "decoding"):
+            image: Image.Image = heif.to_pillow()  # turned already, its orientation set to 1
+            return _load(image, "HEIF", frames=len(heif), notes=(), lenient=False)
+
+    return Opened(width * height, decode)
 
 
 @contextmanager

@@ -27,6 +27,9 @@ FILTER_SUPPORT: dict[str, Fraction] = {
 }
 """Half the width of each of Pillow's resampling filters, in pixels of the coarser side (src/libImaging/Resample.c)."""
 
+RESIZE_RULES = ("shortest", "longest", "squash", "cover", "contain", "none")
+"""The ways to choose the size that a picture is resized to; `resized_size` says what each does."""
+
 Box = tuple[Fraction, Fraction, Fraction, Fraction]
 Point = tuple[Fraction, Fraction]
 Number = int | float | Fraction
@@ -195,40 +198,53 @@ def resized_size(rule: str, size_hw: tuple[int, int] | None, picture_hw: tuple[i
     """Size of the whole picture after a resize rule, without padding.
 
     Args:
-        rule: 'shortest', 'longest', 'squash' or 'none'.
+        rule: 'shortest' or 'longest' (that side becomes the size, the other follows in proportion, rounded down);
+            'cover' or 'contain' (in proportion, as small as covers `size_hw` or as large as fits into it, sides rounded
+            half to even); 'squash' (exactly `size_hw`); 'none'.
         size_hw: the rule's size; equal sides for 'shortest' and 'longest', unused for 'none'.
         picture_hw: size of the picture.
-    Matches: torchvision `Resize(size)` for 'shortest', `Resize(None, max_size=size)` for 'longest' (a side that
-        would be 0 there is 1 here).
+    Matches: torchvision `Resize(size)` for 'shortest', `Resize(None, max_size=size)` for 'longest'; timm
+        `ResizeKeepRatio(size_hw)` for 'cover', with `longest=1` for 'contain'. A side that would be 0 there is 1 here.
 
     >>> resized_size("shortest", (256, 256), (500, 375)), resized_size("longest", (256, 256), (500, 375))
     ((341, 256), (256, 192))
+    >>> resized_size("cover", (256, 200), (500, 375)), resized_size("contain", (256, 200), (500, 375))
+    ((267, 200), (256, 192))
     """
     if rule == "none" or size_hw is None:
         return picture_hw
     if rule == "squash":
         return size_hw
+    if rule in ("cover", "contain"):
+        down, across = picture_hw[0] / size_hw[0], picture_hw[1] / size_hw[1]
+        ratio = min(down, across) if rule == "cover" else max(down, across)
+        # In timm's own floats: what is exactly a half can fall to either side there.
+        return max(round(picture_hw[0] / ratio), 1), max(round(picture_hw[1] / ratio), 1)
     size, (height, width) = size_hw[0], picture_hw
     of = min(picture_hw) if rule == "shortest" else max(picture_hw)  # this side becomes `size`
     # torchvision's int(size * long / short), in whole numbers
     return max(size * height // of, 1), max(size * width // of, 1)
 
 
-def window_start(side: int, window: int, rounding: str) -> int:
+def window_start(side: int, window: int, rounding: str, pad_first: str = "smaller") -> int:
     """Where a centered window begins on a side; negative where the window is larger and padding comes first.
 
     Args:
         side: length of the side.
         window: length of the window.
-        rounding: 'round' (half to even) or 'floor', for the half pixel of an odd difference; of padding the smaller
-            half comes first.
-    Matches: torchvision `center_crop` for 'round'.
+        rounding: 'round' (half to even) or 'floor', for the half pixel of an odd difference.
+        pad_first: 'smaller' or 'larger', the half of an odd padding that comes first.
+    Matches: torchvision `center_crop` for 'round' and 'smaller'; transformers' `center_crop` on arrays for 'floor' and
+        'larger', on tensors for 'floor' and 'smaller'.
 
-    >>> window_start(341, 224, "round"), window_start(341, 224, "floor"), window_start(5, 8, "round")
-    (58, 58, -1)
+    >>> window_start(343, 224, "round"), window_start(343, 224, "floor")
+    (60, 59)
+    >>> window_start(5, 8, "floor", "smaller"), window_start(5, 8, "floor", "larger")
+    (-1, -2)
     """
     if window > side:
-        return -((window - side) // 2)
+        odd_first = 1 if pad_first == "larger" else 0
+        return -((window - side + odd_first) // 2)
     return round(Fraction(side - window, 2)) if rounding == "round" else (side - window) // 2
 
 

@@ -65,6 +65,20 @@ class Conversion:
         canvas.paste(rgb, mask=alpha)
         return canvas
 
+    def of_pixels(self, pixels: npt.NDArray[np.uint8], image: Image.Image, rules: Rules) -> npt.NDArray[np.uint8]:
+        """As `to_rgb`, of a gray or RGB picture that is decoded already.
+
+        Args:
+            pixels: RGB, (H, W, 3); given back where no profile is to be applied.
+            image: of mode L or RGB; only its mode and its color profile are looked at.
+            rules: whether to apply color profiles.
+        """
+        profile = self._profile(image)
+        if profile is None or not self._is_to_apply(profile, image.mode, rules):
+            return pixels
+        stored = Image.fromarray(pixels[..., 0] if image.mode == "L" else pixels)
+        return np.array(self._color(stored, profile, rules))
+
     def _from_numbers(
         self, image: Image.Image, name: str, rules: Rules, white: int | None
     ) -> tuple[Image.Image, Image.Image | None]:
@@ -112,17 +126,23 @@ class Conversion:
             self.notes.append("CMYK converted without a profile: colors are approximate")
         elif image.mode == "LAB":
             self.notes.append("Lab converted to sRGB")
-        elif profile is not None and _space(profile) == _SPACE_OF_MODE.get(image.mode):
-            title = display_text(profile.profile.profile_description or "without a name")[:80]
-            if "srgb" in title.lower():
-                return _as_rgb(image)
-            if rules.icc and (done := self._through(image, profile)):
-                self.notes.append(f"converted to sRGB through its embedded ICC profile ({title})")
+        elif profile is not None and self._is_to_apply(profile, image.mode, rules):
+            if done := self._through(image, profile):
+                self.notes.append(f"converted to sRGB through its embedded ICC profile ({_title(profile)})")
                 return done
-            self.notes.append(f"embedded ICC profile ({title}) not applied: taken as sRGB")
-        elif profile is not None:
-            self.notes.append(f"embedded ICC profile ignored: it is for {_space(profile)}, the picture is {image.mode}")
+            self.notes.append(f"embedded ICC profile ({_title(profile)}) not applied: taken as sRGB")
         return _as_rgb(image)
+
+    def _is_to_apply(self, profile: ImageCms.ImageCmsProfile, mode: str, rules: Rules) -> bool:
+        """Whether a profile changes a picture of this mode; where it could and does not, a note says why."""
+        if _space(profile) != _SPACE_OF_MODE.get(mode):
+            self.notes.append(f"embedded ICC profile ignored: it is for {_space(profile)}, the picture is {mode}")
+            return False
+        if "srgb" in _title(profile).lower():
+            return False
+        if not rules.icc:
+            self.notes.append(f"embedded ICC profile ({_title(profile)}) not applied: taken as sRGB")
+        return rules.icc
 
     def _through(self, image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image | None:
         try:
@@ -194,6 +214,10 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 def _space(profile: ImageCms.ImageCmsProfile) -> str:
     return str(profile.profile.xcolor_space).strip()
+
+
+def _title(profile: ImageCms.ImageCmsProfile) -> str:
+    return display_text(profile.profile.profile_description or "without a name")[:80]
 
 
 def _lowest(alpha: Image.Image) -> int:

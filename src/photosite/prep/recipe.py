@@ -14,38 +14,18 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from photosite.errors import RangeError, ShapeError, UnknownNameError
-from photosite.prep.geometry import FILTER_SUPPORT, Geometry, resized_size, window_start
+from photosite.prep import fast
+from photosite.prep.fields import MAX_SIZE, checked_fields, is_number
+from photosite.prep.geometry import Geometry, resized_size, window_start
 from photosite.shapes import shape_text
 
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, sRGB, upright."""
 
-MAX_SIZE = 16_384
-"""The largest side that a recipe may ask for."""
 MAX_PIXELS = MAX_SIZE**2
 """The most pixels that a resized picture may have: 'shortest' 256 makes a line of 1 x 65535 into 4 billion."""
-
-NAMES: dict[str, tuple[str, ...]] = {
-    "resize": ("shortest", "longest", "squash", "none"),
-    "interpolation": tuple(FILTER_SUPPORT),
-    "crop_rounding": ("round", "floor"),
-    "channel_order": ("RGB", "BGR"),
-    "layout": ("BCHW", "BHWC"),
-}
-"""What may stand in each field that holds a name."""
-
-TINY, HUGE = 1e-30, 1e30  # beyond these float32 has no room left
-NUMBERS: dict[str, tuple[bool, int, float, float, str]] = {
-    "size_hw": (True, 2, 1, MAX_SIZE, f"(height, width), whole numbers from 1 to {MAX_SIZE}"),
-    "crop_hw": (True, 2, 1, MAX_SIZE, f"(height, width), whole numbers from 1 to {MAX_SIZE}"),
-    "pad_color": (True, 3, 0, 255, "(R, G, B), whole numbers from 0 to 255"),
-    "mean": (False, 3, -HUGE, HUGE, "3 finite numbers"),
-    "std": (False, 3, TINY, HUGE, "3 finite numbers above 0"),
-}
-"""What may stand in each field that holds several numbers: whole or not, how many, lowest, highest, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +35,17 @@ class Recipe:
     Args:
         name: what the recipe is called.
         resize: 'shortest' (the shorter side becomes the size, the longer one follows in proportion, rounded down),
-        crop_rounding: where a crop begins if the difference is odd: 'round' (half to even, as torchvision) or 'floor'.
-            (exactly `size_hw`) or 'none'.
+            'longest' (likewise, then padded to the square `size_hw`), 'squash' (exactly `size_hw`), 'cover' (in
+            proportion, as small as covers `size_hw`, sides rounded), 'contain' (in proportion, as large as fits into
+            `size_hw`, sides rounded, not padded) or 'none'.
         size_hw: (height, width), 1 … 16384 px; equal for 'shortest' and 'longest', None for 'none'.
         interpolation: 'nearest', 'box', 'bilinear', 'hamming', 'bicubic' or 'lanczos', as Pillow has them.
         antialias: whether the filter widens where the picture shrinks; Pillow's always does, so only True.
         crop_hw: (height, width) of the center that is kept, or None for all; `pad_color` fills up a smaller picture.
-        crop_rounding: where a crop begins if the difference is odd: 'round' (half to even, torchvision), 'floor'.
+        crop_rounding: where a crop begins if the difference is odd: 'round' (half to even, as torchvision) or 'floor'
+            (as transformers).
+        pad_first: which half of an odd padding stands above and on the left: 'smaller' (as torchvision) or 'larger'
+            (as transformers on arrays).
         pad_color: R, G, B in 0 … 255 of padding, put in before normalizing.
         scale: what a level of 0 … 255 is multiplied by before mean and std.
         mean: subtracted, one for each channel in the order of `channel_order`.
@@ -83,12 +67,13 @@ class Recipe:
     """
 
     name: str
-    resize: Literal["shortest", "longest", "squash", "none"]
+    resize: Literal["shortest", "longest", "squash", "cover", "contain", "none"]
     size_hw: tuple[int, int] | None
     interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
     antialias: bool = True
     crop_hw: tuple[int, int] | None = None
     crop_rounding: Literal["round", "floor"] = "round"
+    pad_first: Literal["smaller", "larger"] = "smaller"
     pad_color: tuple[int, int, int] = (0, 0, 0)
     scale: float = 1 / 255
     mean: tuple[float, float, float]
@@ -99,19 +84,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, and make lists, as JSON has them, into tuples."""
-        for text in ("name", "source"):
-            if not isinstance(getattr(self, text), str):
-                raise self._wrong(text, "text")
-        for field, known in NAMES.items():
-            if getattr(self, field) not in known:
-                raise UnknownNameError(field.replace("_", " "), str(getattr(self, field)), known)
-        self._check_numbers()
-        if self.antialias is not True:
-            raise self._wrong("antialias", "True (Pillow always antialiases; resizing without it is not supported)")
-        if (self.size_hw is None) != (self.resize == "none"):
-            raise self._wrong("size_hw", "None with resize='none' and a size with any other rule")
-        if self.resize in ("shortest", "longest") and len(set(self.size_hw or ())) != 1:
-            raise self._wrong("size_hw", f"two equal sides with resize={self.resize!r}")
+        for field, value in checked_fields(vars(self)).items():
+            object.__setattr__(self, field, value)  # frozen for everyone else
         with np.errstate(all="ignore"):  # overflow is one way to lose levels
             kept = self._as_levels(self._table.T) == np.arange(256)[:, None]
         if not kept.all():
@@ -139,17 +113,46 @@ class Recipe:
         pictures = list(picture) if isinstance(picture, Sequence) else [picture]
         if not pictures:
             raise ShapeError(f"recipe {self.name!r}: wants at least one picture, got an empty list")
-        crops = []
-        for index, one in enumerate(pictures):
-            crops.append(self.cropped(self.resized(one)))
-            if crops[index].shape != crops[0].shape:
+        shapes = [self._input_shape(one) for one in pictures]
+        for index, (shape, one) in enumerate(zip(shapes, pictures, strict=True)):
+            if shape != shapes[0]:
                 raise ShapeError(
                     f"recipe {self.name!r}: wants pictures that give inputs of one size, "
-                    f"got {shape_text(crops[0].shape)} from picture 0 ({shape_text(pictures[0].shape)}) "
-                    f"and {shape_text(crops[index].shape)} from picture {index} ({shape_text(one.shape)}); "
+                    f"got {shape_text(shapes[0])} from picture 0 ({shape_text(pictures[0].shape)}) "
+                    f"and {shape_text(shape)} from picture {index} ({shape_text(one.shape)}); "
                     "use a recipe with a crop, or one picture at a time"
                 )
-        return self._normalized(crops)
+        x = np.empty((len(pictures), *shapes[0]), np.float32)
+        for one, row in zip(pictures, x, strict=True):
+            self.write(one, row)
+        return x
+
+    def write(self, picture: Picture, row: npt.NDArray[np.float32]) -> None:
+        """Write the model's input for one picture into a row of a batch that is there already.
+
+        Where the compiled kernels are at hand (see `photosite.prep.fast`) only the rows and columns that the crop keeps
+        are computed, and their numbers go straight into the row. The numbers are the same either way.
+
+        Args:
+            picture: (H, W, 3) uint8.
+            row: (C, H, W) float32, or (H, W, C) with layout 'BHWC'; of the size that the recipe makes of this picture.
+        Raises:
+            ShapeError, RangeError: as in calling the recipe, or the row has another shape, dtype or cannot be written.
+        """
+        shape = self._input_shape(picture)
+        if row.shape != shape or row.dtype != np.float32 or not row.flags.writeable:
+            state = "" if row.flags.writeable else ", read-only"
+            raise ShapeError(
+                f"recipe {self.name!r}: wants a row {shape_text(shape)} float32, "
+                f"got {shape_text(row.shape)} {row.dtype}{state}"
+            )
+        geometry = self.geometry((picture.shape[0], picture.shape[1]))
+        if self._can_fuse(geometry) and row.flags.c_contiguous and fast.wanted():
+            fast.window(
+                picture, geometry.resized_hw, geometry.start_hw, self.interpolation, numbers=row, table=self._table
+            )
+        else:
+            self._normalize(self.cropped(self.resized(picture)), row)
 
     def resized(self, picture: Picture) -> Picture:
         """The first stage: the picture at the recipe's size, with the padding that 'longest' asks for.
@@ -163,17 +166,10 @@ class Recipe:
         Matches: Pillow `Image.resize`.
         """
         picture = self._checked(picture)
-        picture_hw = (picture.shape[0], picture.shape[1])
-        height, width = resized_size(self.resize, self.size_hw, picture_hw)
-        if height * width > MAX_PIXELS:
-            raise RangeError(
-                f"recipe {self.name!r}: wants resized pictures of at most {MAX_PIXELS} pixels, "
-                f"{picture_hw[0]} × {picture_hw[1]} would become {height} × {width}; crop the picture first"
-            )
-        if (height, width) != picture_hw:
-            image = Image.fromarray(picture)
-            picture = np.asarray(image.resize((width, height), Image.Resampling[self.interpolation.upper()]))
-        return self._window(picture, self.size_hw if self.resize == "longest" and self.size_hw else (height, width))
+        size_hw = self._resized_hw(picture)
+        if size_hw != picture.shape[:2]:
+            picture = fast.resize(picture, size_hw, self.interpolation)
+        return self._window(picture, self.size_hw if self.resize == "longest" and self.size_hw else size_hw)
 
     def cropped(self, resized: Picture) -> Picture:
         """The second stage: the center of the resized picture, padded where the picture is smaller than the crop.
@@ -194,7 +190,10 @@ class Recipe:
         Returns:
             (1, C, H, W) float32, or (1, H, W, C) with layout 'BHWC'; contiguous.
         """
-        return self._normalized([self._checked(cropped)])
+        cropped = self._checked(cropped)
+        x = np.empty((1, *self._in_layout(cropped.shape[0], cropped.shape[1])), np.float32)
+        self._normalize(cropped, x[0])
+        return x
 
     def undo(self, x: npt.NDArray[np.floating]) -> Picture:
         """A picture to look at from a model's input: normalization undone, channels R, G, B and last.
@@ -235,7 +234,7 @@ class Recipe:
         padded_hw = self.size_hw if self.resize == "longest" and self.size_hw else resized_hw
         input_hw = self.crop_hw or padded_hw
         top, left = (
-            window_start(resized, padded, self.crop_rounding) + window_start(padded, side, self.crop_rounding)
+            self._start(resized, padded) + self._start(padded, side)
             for resized, padded, side in zip(resized_hw, padded_hw, input_hw, strict=True)
         )
         return Geometry((int(size_hw[0]), int(size_hw[1])), resized_hw, input_hw, (top, left), self.interpolation)
@@ -266,7 +265,7 @@ class Recipe:
             raise RangeError(
                 f"recipe {self.name!r}: at wants a recipe with a size, this one takes pictures as they are"
             )
-        if not _is_number(size, True, 1, MAX_SIZE):
+        if not is_number(size, True, 1, MAX_SIZE):
             raise RangeError(f"recipe {self.name!r}: at wants a whole number from 1 to {MAX_SIZE}, got {size!r}")
         if size == own:
             return self
@@ -309,11 +308,14 @@ class Recipe:
         """What the recipe does, a line for each step in order, and last where its numbers come from."""
         height, width = self.size_hw or (0, 0)
         how = f"{self.interpolation}{'' if self.interpolation == 'nearest' else ', antialiased as Pillow does'}"
+        first = ", the larger half first" if self.pad_first == "larger" else ""
         lines = {
             "shortest": f"resize: the shorter side to {height}, the longer in proportion, rounded down; {how}",
             "longest": f"resize: the longer side to {height}, the shorter in proportion, rounded down; {how}; "
-            f"then pad to {height} × {width} with {self.pad_color}",
+            f"then pad to {height} × {width} with {self.pad_color}{first}",
             "squash": f"resize: to {height} × {width}, proportions not kept; {how}",
+            "cover": f"resize: in proportion, as small as covers {height} × {width}, sides rounded; {how}",
+            "contain": f"resize: in proportion, as large as fits into {height} × {width}, sides rounded; {how}",
             "none": "resize: none, pixels stay as they are",
         }
         halves = "half to even" if self.crop_rounding == "round" else "down"
@@ -323,7 +325,7 @@ class Recipe:
             "crop: none"
             if self.crop_hw is None
             else f"crop: the center {self.crop_hw[0]} × {self.crop_hw[1]}, half pixels rounded {halves}; "
-            f"{self.pad_color} where the picture is smaller",
+            f"{self.pad_color} where the picture is smaller{first}",
             f"scale: levels 0 … 255 times {_ratio_text(self.scale)}",
             f"normalize: subtract mean ({mean}), divide by std ({std}), channels {', '.join(self.channel_order)}",
             f"layout: {self.layout}, float32, {self.channel_order}",
@@ -346,17 +348,47 @@ class Recipe:
         levels: npt.NDArray[np.float64] = (x.astype(np.float64) * std + mean) / self.scale
         return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
 
-    def _normalized(self, crops: Sequence[Picture]) -> npt.NDArray[np.float32]:
-        height, width = crops[0].shape[:2]
-        x = np.empty((len(crops), 3, height, width), np.float32)
-        for into, crop in zip(x, crops, strict=True):
-            for channel, plane in enumerate(np.moveaxis(self._in_order(crop), -1, 0)):
-                np.take(self._table[channel], plane, out=into[channel], mode="clip")  # "clip" writes without a buffer
-        return x if self.layout == "BCHW" else np.ascontiguousarray(x.transpose(0, 2, 3, 1))  # (B, H, W, C)
+    def _normalize(self, crop: Picture, row: npt.NDArray[np.float32]) -> None:
+        """Look every level up, straight into a row in the layout of the recipe."""
+        planes = row if self.layout == "BCHW" else np.moveaxis(row, -1, 0)
+        for channel, levels in enumerate(np.moveaxis(self._in_order(crop), -1, 0)):
+            planes[channel] = self._table[channel][levels]
+
+    def _input_shape(self, picture: Picture) -> tuple[int, ...]:
+        """The shape of one row of a batch for this picture."""
+        size_hw = self._resized_hw(self._checked(picture))
+        return self._in_layout(*(self.crop_hw or (self.size_hw if self.resize == "longest" else None) or size_hw))
+
+    def _in_layout(self, height: int, width: int) -> tuple[int, ...]:
+        return (3, height, width) if self.layout == "BCHW" else (height, width, 3)
+
+    def _resized_hw(self, picture: Picture) -> tuple[int, int]:
+        """The size after the resize rule; too large a one is refused before anything is allocated."""
+        picture_hw = (picture.shape[0], picture.shape[1])
+        height, width = resized_size(self.resize, self.size_hw, picture_hw)
+        if height * width > MAX_PIXELS:
+            raise RangeError(
+                f"recipe {self.name!r}: wants resized pictures of at most {MAX_PIXELS} pixels, "
+                f"{picture_hw[0]} × {picture_hw[1]} would become {height} × {width}; crop the picture first"
+            )
+        return height, width
+
+    def _can_fuse(self, geometry: Geometry) -> bool:
+        """Whether the kernels can do it all: something to resize, nothing to pad, planes in the picture's order."""
+        spans = zip(geometry.start_hw, geometry.input_hw, geometry.resized_hw, strict=True)
+        return (
+            (self.layout, self.channel_order) == ("BCHW", "RGB")
+            and self.interpolation in fast.KINDS
+            and geometry.resized_hw != geometry.picture_hw
+            and all(0 <= start <= side - window for start, window, side in spans)
+        )
 
     def _in_order(self, picture: Picture) -> Picture:
         """From R, G, B to the model's order of channels, and back: the two are the same step."""
         return picture if self.channel_order == "RGB" else picture[..., ::-1]
+
+    def _start(self, side: int, window: int) -> int:
+        return window_start(side, window, self.crop_rounding, self.pad_first)
 
     def _window(self, picture: Picture, size_hw: tuple[int, int]) -> Picture:
         """A copy of the centered window of this size, filled up with `pad_color`."""
@@ -364,7 +396,7 @@ class Recipe:
         out[:] = self.pad_color
         into, of = [], []
         for side, window in zip(picture.shape, size_hw, strict=False):
-            start = window_start(side, window, self.crop_rounding)
+            start = self._start(side, window)
             into.append(slice(max(-start, 0), max(-start, 0) + min(side, window)))
             of.append(slice(max(start, 0), max(start, 0) + min(side, window)))
         out[tuple(into)] = picture[tuple(of)]
@@ -386,31 +418,6 @@ class Recipe:
             spread = f" from {picture.min()} to {picture.max()}" if picture.dtype.kind in "biuf" else ""
             raise RangeError(f"{who} with levels 0 … 255, got {picture.shape} {picture.dtype}{spread}")
         return picture
-
-    def _check_numbers(self) -> None:
-        """Refuse wrong numbers, and make what came as lists or NumPy's numbers plain."""
-        for field, (whole, count, low, high, wanted) in NUMBERS.items():
-            value = getattr(self, field)
-            if value is None and field in ("size_hw", "crop_hw"):
-                continue
-            if not isinstance(value, Sequence | np.ndarray) or len(value) != count:
-                raise self._wrong(field, wanted)
-            if not all(_is_number(number, whole, low, high) for number in value):
-                raise self._wrong(field, wanted)
-            # Frozen for everyone else.
-            object.__setattr__(self, field, tuple(int(n) if whole else float(n) for n in value))
-        if not _is_number(self.scale, False, TINY, HUGE):
-            raise self._wrong("scale", "a finite number above 0")
-        object.__setattr__(self, "scale", float(self.scale))
-
-    def _wrong(self, field: str, wanted: str) -> RangeError:
-        return RangeError(f"recipe {self.name!r}: {field} wants {wanted}, got {getattr(self, field)!r}")
-
-
-def _is_number(value: Any, whole: bool, low: float, high: float) -> bool:
-    """Whether this is a number within limits; neither NaN nor infinity nor True is."""
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool) and bool(low <= value <= high)
 
 
 def _ratio_text(scale: float) -> str:

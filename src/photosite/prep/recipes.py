@@ -9,12 +9,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from photosite.errors import RangeError, UnknownNameError
-from photosite.prep.recipe import MAX_SIZE, Recipe
+from photosite.prep.fields import MAX_SIZE
+from photosite.prep.recipe import Recipe
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Mean of ImageNet's R, G, B in 0 … 1, as published with torchvision's and most other weights."""
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Standard deviation of ImageNet's R, G, B in 0 … 1, likewise."""
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+"""Mean of R, G, B in 0 … 1 over the pictures that CLIP was trained on, as published with its code."""
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+"""Standard deviation over the same pictures, likewise."""
+HALF = (0.5, 0.5, 0.5)
+"""Mean and standard deviation of all networks that take R, G, B in -1 … 1: SigLIP, the first ViT, Inception."""
 CIFAR10_MEAN = (0.4913, 0.4821, 0.4465)
 """Mean of R, G, B in 0 … 1 over all pixels of CIFAR-10's 50,000 training pictures, measured on JPEGs."""
 CIFAR10_STD = (0.2452, 0.2428, 0.2606)

@@ -53,6 +53,8 @@ def display_text(text: str | bytes) -> str:
     >>> display_text(b"caf\xe9.jpg"), display_text("a\x1b[31m\nb.jpg")
     ('caf\\xe9.jpg', 'a\\x1b[31m\\nb.jpg')
     """
+    if isinstance(text, str) and text.isascii() and text.isprintable():
+        return text
     raw = os.fsencode(text) if isinstance(text, str) and _is_from_system(text) else text
     text = raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
     return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in _UNSAFE else c for c in text)

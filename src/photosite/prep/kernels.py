@@ -1,0 +1,324 @@
+"""Resizing, cropping and normalizing in one pass over a picture: compiled by Numba, the same bits as `resample`.
+
+A row of the source is mixed across its columns as soon as the rows below need it; a handful of such rows stay in the
+nearest cache and are mixed into one output row, which goes straight into the levels or numbers of the result. Only the
+columns and rows that the crop keeps are ever touched.
+
+Numba's own vectorizer finds neither of the two mixes, so both are written here as vectors of LLVM, without any
+instruction of a certain processor: LLVM makes AVX-512, AVX2 or NEON of them.
+This file needs Numba; only `fast.py` imports it, and only where Numba is there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from photosite.prep.resample import HAMMING
+from photosite.prep.resample import PRECISION_BITS as BITS
+
+BLOCK = 64  # bytes of a row that are mixed at once
+GROUP = 4  # taps of a pixel that are weighed at once: 4 taps x (R, G, B, unused) fill 16 lanes
+QUAD = 4  # pixels whose sums are rounded together
+
+_BYTE, _WORD, _LONG = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Numba's compiled form of a function, kept on disk where some folder can be written."""
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # nowhere to keep it
+        return njit(nogil=True)(function)
+
+
+def _vector(element: Any, lanes: int) -> Any:
+    return ir.VectorType(element, lanes)
+
+
+def _same(value: int, lanes: int) -> Any:
+    return ir.Constant(_vector(_WORD, lanes), [value] * lanes)
+
+
+def _lanes(order: Sequence[int]) -> Any:
+    return ir.Constant(_vector(_WORD, len(order)), list(order))
+
+
+def _nothing(element: Any, lanes: int) -> Any:
+    return ir.Constant(_vector(element, lanes), ir.Undefined)
+
+
+def _at(builder: Any, address: Any, element: Any) -> Any:
+    return builder.inttoptr(address, element.as_pointer())
+
+
+def _rounded(builder: Any, total: Any, lanes: int) -> Any:
+    """Sums in 2**-22 to levels: one half is in them already, so cutting off rounds; then 0 … 255."""
+    total = builder.ashr(total, _same(BITS, lanes))
+    zero, top = _same(0, lanes), _same(255, lanes)
+    total = builder.select(builder.icmp_signed("<", total, zero), zero, total)
+    total = builder.select(builder.icmp_signed(">", total, top), top, total)
+    return builder.trunc(total, _vector(_BYTE, lanes))
+
+
+def _pair_up(builder: Any, a: Any, b: Any, which: tuple[int, ...], others: tuple[int, ...]) -> Any:
+    """Add some of the eight quarters of two vectors to the others."""
+    order = [[4 * quarter + lane for quarter in quarters for lane in range(4)] for quarters in (which, others)]
+    return builder.add(*(builder.shuffle_vector(a, b, _lanes(lanes)) for lanes in order))
+
+
+@intrinsic
+def mix_columns(
+    typing_context: Any, source: Any, offsets: Any, weights: Any, groups: Any, target: Any, quads: Any
+) -> Any:
+    """Mix one row of RGB across its columns; all arguments are addresses or counts, int64.
+
+    Reads (quads * 4,) int32 offsets in bytes and (quads, groups, 4 pixels, 4 taps, 4 lanes) int32 weights; of the
+    source, 16 bytes from every offset and group on. Writes quads * 12 + 4 bytes.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, offsets, weights, groups, target, quads = arguments
+
+        def number(value: int) -> Any:
+            return ir.Constant(_LONG, value)
+
+        def plus(address: Any, count: Any, step: int) -> Any:
+            return builder.add(address, builder.mul(count, number(step)))
+
+        sums = [cgutils.alloca_once(builder, _vector(_WORD, 16)) for _ in range(QUAD)]
+        # R0 G0 B0 R1 G1 B1 … becomes R0 G0 B0 ? R1 G1 B1 ? …; the fourth lanes have weight 0
+        apart = _lanes([0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 9, 10, 11, 0])
+        together = _lanes([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15])
+        with cgutils.for_range(builder, quads) as quad:
+            own_weights = builder.add(weights, builder.mul(quad.index, builder.mul(groups, number(256))))
+            pixels = []
+            for pixel in range(QUAD):
+                offset = builder.load(
+                    _at(builder, builder.add(plus(offsets, quad.index, 16), number(4 * pixel)), _WORD)
+                )
+                pixels.append(builder.add(source, builder.zext(offset, _LONG)))
+
+            def product(pixel: int, group: Any) -> Any:
+                place = _at(builder, plus(pixels[pixel], group, 3 * GROUP), _vector(_BYTE, 16))
+                levels = builder.shuffle_vector(builder.load(place, align=1), _nothing(_BYTE, 16), apart)
+                place = builder.add(plus(own_weights, group, 256), number(64 * pixel))
+                weight = builder.load(_at(builder, place, _vector(_WORD, 16)), align=4)
+                return builder.mul(builder.zext(levels, _vector(_WORD, 16)), weight)
+
+            for pixel in range(QUAD):
+                builder.store(product(pixel, number(0)), sums[pixel])
+            with cgutils.for_range(builder, builder.sub(groups, number(1))) as rest:
+                group = builder.add(rest.index, number(1))
+                for pixel in range(QUAD):
+                    builder.store(builder.add(builder.load(sums[pixel]), product(pixel, group)), sums[pixel])
+            a, b, c, d = (builder.load(place) for place in sums)
+            # each has four taps of (R, G, B, ?): added up, they make one vector of four pixels
+            halves = [_pair_up(builder, *two, (0, 1, 4, 5), (2, 3, 6, 7)) for two in ((a, b), (c, d))]
+            total = _pair_up(builder, *halves, (0, 2, 4, 6), (1, 3, 5, 7))
+            levels = _rounded(builder, builder.add(total, _same(1 << (BITS - 1), 16)), 16)
+            packed = builder.shuffle_vector(levels, _nothing(_BYTE, 16), together)
+            builder.store(packed, _at(builder, plus(target, quad.index, 3 * QUAD), _vector(_BYTE, 16)), align=1)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), generate
+
+
+@intrinsic
+def mix_rows(typing_context: Any, source: Any, stride: Any, weights: Any, count: Any, target: Any, blocks: Any) -> Any:
+    """Mix `count` rows that lie `stride` bytes apart into one; all arguments are addresses or counts, int64.
+
+    Reads (count,) int32 weights, and blocks * 64 bytes of every row; writes as many.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, stride, weights, count, target, blocks = arguments
+        words = _vector(_WORD, BLOCK)
+        total = cgutils.alloca_once(builder, words)
+        with cgutils.for_range(builder, blocks) as block:
+            skip = builder.mul(block.index, ir.Constant(_LONG, BLOCK))
+            builder.store(_same(1 << (BITS - 1), BLOCK), total)
+            with cgutils.for_range(builder, count) as tap:
+                row = builder.add(builder.add(source, skip), builder.mul(tap.index, stride))
+                levels = builder.load(_at(builder, row, _vector(_BYTE, BLOCK)), align=1)
+                place = builder.add(weights, builder.mul(tap.index, ir.Constant(_LONG, 4)))
+                one = builder.insert_element(
+                    _nothing(_WORD, BLOCK), builder.load(_at(builder, place, _WORD)), ir.Constant(_WORD, 0)
+                )
+                weight = builder.shuffle_vector(one, _nothing(_WORD, BLOCK), _lanes([0] * BLOCK))
+                product = builder.mul(builder.zext(levels, words), weight)
+                builder.store(builder.add(builder.load(total), product), total)
+            levels = _rounded(builder, builder.load(total), BLOCK)
+            builder.store(levels, _at(builder, builder.add(target, skip), _vector(_BYTE, BLOCK)), align=1)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), generate
+
+
+@compiled
+def _weigh(kind: int, x: float) -> float:
+    """The filters of resample.py in the order of `fast.KINDS`, operation for operation."""
+    if kind == 0:
+        return 1.0 if -0.5 < x <= 0.5 else 0.0
+    if kind == 4:
+        if not -3.0 <= x < 3.0:
+            return 0.0
+        wide, narrow = x * math.pi, x / 3 * math.pi
+        return (math.sin(wide) / wide if wide else 1.0) * (math.sin(narrow) / narrow if narrow else 1.0)
+    x = abs(x)
+    if kind == 1:
+        return max(1.0 - x, 0.0)
+    if kind == 2:
+        if x == 0.0:
+            return 1.0
+        if x >= 1.0:
+            return 0.0
+        x *= math.pi
+        return math.sin(x) / x * (HAMMING[0] + HAMMING[1] * math.cos(x))
+    if x < 1.0:
+        return ((-0.5 + 2.0) * x - (-0.5 + 3.0)) * x * x + 1
+    return (((x - 5) * x + 8) * x - 4) * -0.5 if x < 2.0 else 0.0
+
+
+@compiled
+def _taps(size: int, resized: int, first: int, kept: int, kind: int, support: float) -> Any:
+    """`resample.taps` for the `kept` pixels from `first` on: start, count (kept,) and weights (kept, K) int32."""
+    scale = size / resized
+    stretch = max(scale, 1.0)
+    reach = support * stretch
+    inverse = 1.0 / stretch
+    start = np.empty(kept, np.int64)
+    count = np.empty(kept, np.int64)
+    weights = np.zeros((kept, 2 * math.ceil(reach) + 1), np.int32)
+    window = np.empty(weights.shape[1])
+    for index in range(kept):
+        center = (first + index + 0.5) * scale
+        low = max(int(center - reach + 0.5), 0)
+        high = min(int(center + reach + 0.5), size)
+        total = 0.0
+        for x in range(low, high):
+            window[x - low] = _weigh(kind, (x - center + 0.5) * inverse)
+            total += window[x - low]
+        start[index], count[index] = low, high - low
+        for tap in range(high - low):
+            share = window[tap] / total if total != 0.0 else window[tap]
+            share *= 1 << BITS
+            weights[index, tap] = int(share - 0.5 if share < 0 else share + 0.5)
+    return start, count, weights
+
+
+@compiled
+def _spread(start: Any, count: Any, weights: Any, base: int) -> Any:
+    """Columns' taps as `mix_columns` wants them: offsets from pixel `base` in bytes, and weights four lanes wide."""
+    quads = (len(start) + QUAD - 1) // QUAD
+    groups = max((count.max() + GROUP - 1) // GROUP, 1)
+    offsets = np.zeros(quads * QUAD, np.int32)
+    wide = np.zeros((quads, groups, QUAD, GROUP, 4), np.int32)
+    for x in range(len(start)):
+        offsets[x] = 3 * (start[x] - base)
+        for tap in range(count[x]):
+            for channel in range(3):
+                wide[x // QUAD, tap // GROUP, x % QUAD, tap % GROUP, channel] = weights[x, tap]
+    return offsets, wide, offsets.max() + groups * 3 * GROUP + 4
+
+
+@compiled
+def _deliver(row: Any, y: int, table: Any, levels: Any, numbers: Any) -> None:
+    """Put a finished row where it belongs: as levels, or through the table as numbers of three planes."""
+    if numbers.shape[1] == 0:
+        for x in range(levels.shape[1]):
+            for channel in range(3):
+                levels[y, x, channel] = row[3 * x + channel]
+        return
+    for x in range(numbers.shape[2]):
+        for channel in range(3):
+            numbers[channel, y, x] = table[channel, row[3 * x + channel]]
+
+
+@compiled
+def resized_window(
+    picture: Any, size_hw: Any, top_left: Any, window_hw: Any, kind: int, support: float, rows_first: bool, table: Any,
+    levels: Any, numbers: Any,
+) -> None:  # fmt: skip
+    """Resize a picture and keep a window of it, as levels or as numbers.
+
+    Args:
+        picture: (H, W, 3) uint8, contiguous.
+        size_hw: the resized picture's size.
+        top_left: where in it the window begins; the window lies inside it.
+        window_hw: the window's size.
+        kind: which filter, an index into `fast.KINDS`.
+        support: half the filter's width in pixels, before it is stretched.
+        rows_first: which pass goes first, see `resample.rows_first`.
+        table: (3, 256) float32, the number of every level, in the order of the output's planes.
+        levels: (h, w, 3) uint8 for levels, else empty.
+        numbers: (3, h, w) float32 for numbers, else empty.
+    """
+    height, width = picture.shape[0], picture.shape[1]
+    rows, columns = window_hw
+    mixes_rows, mixes_columns = size_hw[0] != height, size_hw[1] != width
+    first_row, row_count, row_weights = _taps(height, size_hw[0], top_left[0], rows, kind, support)
+    first_column, column_count, column_weights = _taps(width, size_hw[1], top_left[1], columns, kind, support)
+    if not mixes_rows:
+        first_row, row_count = np.arange(rows) + top_left[0], np.ones(rows, np.int64)
+    if not mixes_columns:
+        first_column, column_count = np.arange(columns) + top_left[1], np.ones(columns, np.int64)
+    left = first_column.min()
+    span = (first_column + column_count).max() - left
+    offsets, wide, reach = _spread(first_column, column_count, column_weights, left)
+    groups, quads = wide.shape[1], wide.shape[0]
+    # what the rows are mixed from: columns as they are where rows go first, else columns already mixed
+    across = span if rows_first else columns
+    blocks = (3 * across + BLOCK - 1) // BLOCK
+    stride = BLOCK * (blocks + 1)
+    room = max(64, 3 * row_weights.shape[1])
+    kept = np.empty((room, stride), np.uint8)
+    mixed = np.empty(stride, np.uint8)
+    padded = np.zeros(max(reach, 3 * span) + BLOCK, np.uint8)
+    finished = np.empty(3 * QUAD * (quads + 1), np.uint8)
+    begin = done = first_row[0]
+    end = 3 * height * width
+    for y in range(rows):
+        need = first_row[y] + row_count[y]
+        if need - begin > room:  # move what is still needed to the front
+            if done > first_row[y]:
+                kept[: done - first_row[y]] = kept[first_row[y] - begin : done - begin]
+            begin = first_row[y]
+            done = max(done, begin)
+        while done < need:
+            place = kept[done - begin]
+            source = 3 * (done * width + left)
+            if rows_first or not mixes_columns:
+                place[: 3 * across] = picture[done, left : left + across].reshape(-1)
+            elif source + reach <= end:
+                mix_columns(
+                    picture.ctypes.data + source,
+                    offsets.ctypes.data,
+                    wide.ctypes.data,
+                    groups,
+                    place.ctypes.data,
+                    quads,
+                )
+            else:  # the last rows: vectors would read beyond the picture
+                padded[: 3 * span] = picture[done, left : left + span].reshape(-1)
+                mix_columns(padded.ctypes.data, offsets.ctypes.data, wide.ctypes.data, groups, place.ctypes.data, quads)
+            done += 1
+        row = kept[first_row[y] - begin]
+        if mixes_rows:
+            mix_rows(
+                row.ctypes.data, stride, row_weights.ctypes.data + 4 * y * row_weights.shape[1], row_count[y],
+                mixed.ctypes.data, blocks,
+            )  # fmt: skip
+            row = mixed
+        if rows_first and mixes_columns:
+            padded[: 3 * span] = row[: 3 * span]
+            mix_columns(padded.ctypes.data, offsets.ctypes.data, wide.ctypes.data, groups, finished.ctypes.data, quads)
+            row = finished
+        _deliver(row, y, table, levels, numbers)
