@@ -55,7 +55,7 @@ def usual_chain() -> Callable[[bytes], Any]:
 def pillow_and_numpy(picture: Picture) -> np.ndarray[Any, Any]:
     """The same without torch: Pillow's resize and crop, NumPy's arithmetic."""
     geometry = RECIPE.geometry((picture.shape[0], picture.shape[1]))
-    (height, width), (top, left) = geometry.resized_hw, geometry.start
+    (height, width), (top, left) = geometry.resized_hw, geometry.start_hw
     image = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
     levels = np.asarray(image.crop((left, top, left + 224, top + 224)))
     return np.ascontiguousarray(((levels.astype(np.float32) / np.float32(255) - MEAN) / STD).transpose(2, 0, 1))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photosite.errors import RangeError
-from photosite.prep.geometry import FILTER_SUPPORT, Geometry, resized_size, window_start
+from photosite.prep.geometry import FILTER_SUPPORT, RESIZE_RULES, Geometry, resized_size, window_start
 from photosite.prep.recipe import Recipe
-from tests.peers import import_torchvision
+from tests.peers import import_peer, import_torchvision
 
 laws = settings(deadline=None, derandomize=True, max_examples=60)
 sides = st.integers(1, 40)
@@ -25,15 +25,17 @@ sizes = st.tuples(sides, sides)
 @st.composite
 def recipes(draw: st.DrawFn) -> Recipe:
     """Any resize rule and filter, with a crop or without, larger and smaller than the picture."""
-    resize: Any = draw(st.sampled_from(["shortest", "longest", "squash", "none"]))
+    resize: Any = draw(st.sampled_from(RESIZE_RULES))
     size = draw(st.integers(1, 24))
+    free = resize in ("squash", "cover", "contain")  # the sides may differ
     return Recipe(
         name="drawn",
         resize=resize,
-        size_hw=None if resize == "none" else (size, draw(st.integers(1, 24)) if resize == "squash" else size),
+        size_hw=None if resize == "none" else (size, draw(st.integers(1, 24)) if free else size),
         interpolation=draw(st.sampled_from(sorted(FILTER_SUPPORT))),
         crop_hw=draw(st.none() | st.tuples(st.integers(1, 24), st.integers(1, 24))),
         crop_rounding=draw(st.sampled_from(["round", "floor"])),
+        pad_first=draw(st.sampled_from(["smaller", "larger"])),
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
     )
@@ -108,6 +110,52 @@ def test_window_by_hand() -> None:
     assert [window_start(side, 2, "round") for side in (5, 3, 4)] == [2, 0, 1]
     assert [window_start(side, 2, "floor") for side in (5, 3, 4)] == [1, 0, 1]
     assert window_start(2, 5, "round") == window_start(2, 5, "floor") == -1
+    # the larger half first is 2 before and 1 after; an even padding of 4 has no larger half
+    assert window_start(2, 5, "round", "larger") == window_start(2, 5, "floor", "larger") == -2
+    assert window_start(2, 6, "floor", "larger") == window_start(2, 6, "floor", "smaller") == -2
+    assert window_start(5, 2, "floor", "larger") == 1  # nothing to pad
+
+
+def test_cover_and_contain_by_hand() -> None:
+    # 30 x 20 into 12 x 12: 20 becomes 12 and 30 becomes 18 to cover it, 30 becomes 12 and 20 becomes 8 to fit in
+    assert resized_size("cover", (12, 12), (30, 20)) == (18, 12)
+    assert resized_size("contain", (12, 12), (30, 20)) == (12, 8)
+    assert resized_size("contain", (4, 9), (7, 4)) == (4, 2)  # 4 * 4 / 7 = 2.29
+    # 5 x 2 into 4 x 4: 2 * 4 / 5 = 1.6 is rounded up to 2, where 'longest' rounds it down to 1
+    assert resized_size("contain", (4, 4), (5, 2)) == (4, 2)
+    assert resized_size("longest", (4, 4), (5, 2)) == (4, 1)
+    assert resized_size("contain", (10, 10), (1, 1000)) == (1, 10)  # 0.01 would be no row at all
+
+
+@given(st.tuples(st.integers(1, 5000), st.integers(1, 5000)), st.tuples(st.integers(1, 1024), st.integers(1, 1024)))
+@laws
+def test_cover_and_contain_match_timm_s_resize_keep_ratio(
+    picture_hw: tuple[int, int], size_hw: tuple[int, int]
+) -> None:
+    import_torchvision()
+    keep_ratio = import_peer("timm.data.transforms").ResizeKeepRatio
+    image = Image.new("L", picture_hw[::-1])
+    for rule, longest in (("cover", 0.0), ("contain", 1.0)):
+        peer = keep_ratio.get_params(image, size_hw, longest)
+        assert list(resized_size(rule, size_hw, picture_hw)) == [max(side, 1) for side in peer]
+    covered, contained = (resized_size(rule, size_hw, picture_hw) for rule in ("cover", "contain"))
+    assert covered[0] >= size_hw[0]
+    assert covered[1] >= size_hw[1]
+    assert contained[0] <= size_hw[0]
+    assert contained[1] <= size_hw[1]
+
+
+@given(st.integers(1, 500), st.integers(1, 500), st.sampled_from(["smaller", "larger"]))
+@laws
+def test_windows_match_transformers_center_crop(side: int, window: int, pad_first: str) -> None:
+    center_crop = import_peer("transformers.image_transforms").center_crop
+    ramp = np.arange(1, side + 1, dtype=np.int32).reshape(1, 1, side)
+    cropped = center_crop(ramp, (1, window), input_data_format="channels_first")[0, 0]
+    start = window_start(side, window, "floor", "larger")
+    expected = [index + 1 if 0 <= index < side else 0 for index in range(start, start + window)]
+    assert cropped.tolist() == expected
+    other = window_start(side, window, "floor", pad_first)
+    assert other - start == (1 if pad_first == "smaller" and window > side and (window - side) % 2 else 0)
 
 
 @given(st.tuples(st.integers(1, 5000), st.integers(1, 5000)), st.integers(1, 1024))

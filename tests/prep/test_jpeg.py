@@ -288,13 +288,19 @@ def test_a_sound_jpeg_never_reaches_pillows_decoder(simplejpeg: Any, monkeypatch
 
 
 def test_cmyk_and_later_frames_never_reach_simplejpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise AssertionError("simplejpeg was asked for pixels")
+    asked: list[bytes] = []
 
-    monkeypatch.setattr(module, "simplejpeg", types.SimpleNamespace(decode_jpeg=fail))
+    def refuse(data: bytes, *_: object, **__: object) -> None:
+        asked.append(data)
+        raise RuntimeError
+
+    monkeypatch.setattr(module, "simplejpeg", types.SimpleNamespace(decode_jpeg=refuse))
     for name in ("CMYK", "YCCK", "table: cmyk-jpeg-with-profile"):
         assert load(OTHERS[name]).shape == (24, 40, 3)
     assert load(SOUND["MPO"], frame=1).shape == (8, 12, 3)
+    assert asked == []
+    load(jpeg())
+    assert asked == [jpeg()]
 
 
 def test_rotten_jpeg_has_pillows_pixels_and_a_note(simplejpeg: Any) -> None:

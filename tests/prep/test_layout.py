@@ -100,7 +100,7 @@ def test_matches_numpy_s_transpose_and_torch_s_permute(want: str) -> None:
         (np.zeros((4, 5, 3)), "HWC", "HHC", "each at most once, got 'HHC'"),
         (np.zeros((4, 5, 3)), "hwc", "chw", "each at most once, got 'hwc'"),
         (np.zeros(()), "", "", "each at most once, got ''"),
-        ([[1, 2]], "HW", "WH", "to_layout: wants an array or a tensor, got list"),
+        ([[1, 2]], "HW", "WH", "to_layout: wants a NumPy array or a torch tensor, got list"),
     ],
 )
 def test_layouts_that_cannot_be_meant(x: Any, have: str, want: str, words: str) -> None:
@@ -142,13 +142,15 @@ X = IMAGENET(noise(40, 50))  # (1, 3, 32, 32)
         (X[:, :1], ShapeError, r"got \(1, 1, 32, 32\) float32$"),
         (X[:0], ShapeError, r"got \(0, 3, 32, 32\) float32$"),
         (X[0, 0], ShapeError, r"got \(32, 32\) float32$"),
-        ("photo.jpg", ShapeError, "wants an array or a tensor, got str"),
+        ("photo.jpg", ShapeError, "check_input: wants a NumPy array or a torch tensor, got str"),
         (
             (X * 0 + 255).astype(np.uint8),
             RangeError,
             r"got \(1, 3, 32, 32\) uint8 from 255 to 255; the recipe makes numbers of levels: recipe\(picture\)",
         ),
         (X > 0, RangeError, "got .* bool from False to True$"),
+        (X.astype(complex), RangeError, r"got \(1, 3, 32, 32\) complex128$"),
+        (X.astype(object), RangeError, r"got \(1, 3, 32, 32\) object$"),
         (np.where(X > 2, np.nan, X), RangeError, r"got .* float32, \d+ of 3072 numbers not finite"),
         (np.full_like(X, -np.inf), RangeError, "3072 of 3072 numbers not finite"),
     ],

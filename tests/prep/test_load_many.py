@@ -24,8 +24,10 @@ from PIL import Image
 
 from photosite.errors import PhotositeError, PictureError, RangeError, ShapeError, UnknownNameError
 from photosite.prep import load_many as module
+from photosite.prep.fast import resize
 from photosite.prep.load import OpenSource, Options, load, load_with_info
 from photosite.prep.load_many import LoadOptions, load_many
+from photosite.prep.recipes import get_recipe
 from tests.prep.cases import TABLE, encode, jpeg, picture
 
 
@@ -42,13 +44,14 @@ class Watch:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, delay: float = 0.0) -> None:
         self.lock = threading.Lock()
-        self.now = self.most = self.running = self.most_running = 0
+        self.now = self.most = self.running = self.most_running = self.begun = 0
         real = module._picture
 
         def picture_of(opened: OpenSource) -> Any:
             with self.lock:
                 self.now += opened.area
                 self.running += 1
+                self.begun += 1
                 self.most = max(self.most, self.now)
                 self.most_running = max(self.most_running, self.running)
             time.sleep(delay)
@@ -221,6 +224,7 @@ def test_the_bound_is_never_exceeded(budget: int, monkeypatch: pytest.MonkeyPatc
     sides = [10, 7, 3, 9, 1, 10, 10, 5, 2, 8] * 8
     for index, found in load_many([flat(s, s) for s in sides], threads=4, max_megapixels_in_flight=budget / 1e6):
         assert np.asarray(found).shape[0] == sides[index]
+        time.sleep(0.001)  # the picture in hand counts too
         watch.seen(sides[index] ** 2)
     assert watch.now == 0
     assert 100 <= watch.most <= budget
@@ -232,6 +236,7 @@ def test_a_picture_larger_than_the_budget_passes_alone(monkeypatch: pytest.Monke
     sides = [5, 5, 20, 5, 30, 30, 5, 5]
     for index, found in load_many([flat(s, s) for s in sides], threads=3, max_megapixels_in_flight=60e-6):
         assert np.asarray(found).shape[0] == sides[index]
+        time.sleep(0.002)
         assert watch.now <= 60 or watch.now == sides[index] ** 2
         watch.seen(sides[index] ** 2)
     assert watch.most == 900
@@ -274,13 +279,13 @@ def test_endless_sources_are_fine() -> None:
 
 
 def test_closing_early_leaves_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = Watch(monkeypatch, delay=0.01)
+    watch = Watch(monkeypatch, delay=0.05)
     rows = load_many([flat(2, 2)] * 1000, threads=3)
     next(rows)
     assert 0 < len(ours()) <= 3
     rows.close()
     assert ours() == []
-    assert watch.now <= (1 + 3 * module._ROWS_AHEAD) * 4  # what had not begun was dropped
+    assert watch.begun < 3 * module._ROWS_AHEAD  # what had not begun was dropped
     assert list(rows) == []
 
 
@@ -365,3 +370,21 @@ def test_load_many_takes_every_keyword_of_load() -> None:
         parameters = inspect.signature(function).parameters
         assert list(parameters)[1:] == expected
         assert {name: parameters[name].default for name in expected} == vars(Options())
+
+
+def test_what_is_made_of_a_picture_comes_out_in_its_place() -> None:
+    recipe = get_recipe("imagenet")
+    pictures = [np.random.default_rng(seed).integers(0, 256, (300, 280 + seed, 3), np.uint8) for seed in range(6)]
+    sources = [*pictures[:3], b"no picture", *pictures[3:]]
+    rows = list(load_many(sources, then=recipe, threads=3))
+    assert [index for index, _ in rows] == list(range(7))
+    assert isinstance(rows.pop(3)[1], PictureError)
+    for (_, made), one in zip(rows, pictures, strict=True):
+        np.testing.assert_array_equal(made, recipe(one))
+
+
+def test_a_fault_of_ours_in_what_is_made_is_handed_out_too() -> None:
+    rows = list(load_many([np.zeros((2, 3), np.uint8)] * 2, then=get_recipe("imagenet").normalized, threads=1))
+    assert [np.shape(made) for _, made in rows] == [(1, 3, 2, 3)] * 2
+    refusing = list(load_many([np.zeros((2, 3), np.uint8)], then=lambda picture: resize(picture, (0, 1))))
+    assert isinstance(refusing[0][1], RangeError)

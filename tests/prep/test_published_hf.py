@@ -18,45 +18,43 @@ from photosite.errors import PhotositeError, RangeError, UnknownNameError
 from photosite.prep.published import recipe_from_huggingface
 from photosite.prep.published_hf import EVERY_CLASS, FAMILIES, MAX_BYTES
 from photosite.prep.recipe import Recipe
-from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD
 from tests.peers import import_peer, import_torchvision
 
 laws = settings(deadline=None, derandomize=True, max_examples=40)
-IMAGENET = {"image_mean": list(IMAGENET_MEAN), "image_std": list(IMAGENET_STD)}
 
 # As their authors published them: openai/clip-vit-large-patch14-336 before image processors had a class of their own,
 # facebook/dinov2-base, google/siglip-base-patch16-224, google/vit-base-patch16-224, facebook/convnext-tiny-224.
 PUBLISHED: dict[str, dict[str, Any]] = {
-    "CLIP, old": {
-        **{
-            "crop_size": 336,
-            "do_center_crop": True,
-            "do_normalize": True,
-            "do_resize": True,
-            "size": 336,
-            "resample": 3,
-        },
-        **{"feature_extractor_type": "CLIPFeatureExtractor", "image_mean": CLIP_MEAN, "image_std": CLIP_STD},
-    },
-    "DINOv2": {
-        **{"crop_size": {"height": 224, "width": 224}, "do_center_crop": True, "do_convert_rgb": True},
-        **{"do_normalize": True, "do_rescale": True, "do_resize": True, "image_processor_type": "BitImageProcessor"},
-        **{"resample": 3, "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 256}, **IMAGENET},
-    },
-    "SigLIP": {
-        **{"do_normalize": True, "do_rescale": True, "do_resize": True, "image_processor_type": "SiglipImageProcessor"},
-        **{"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "processor_class": "SiglipProcessor", "resample": 3},
-        **{"rescale_factor": 0.00392156862745098, "size": {"height": 224, "width": 224}, "do_convert_rgb": None},
-    },
-    "ViT": {
-        **{"do_normalize": True, "do_rescale": True, "do_resize": True, "image_processor_type": "ViTImageProcessor"},
-        **{"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "resample": 2, "size": {"height": 224, "width": 224}},
-        "rescale_factor": 0.00392156862745098,
-    },
-    "ConvNeXt, old": {
-        **{"crop_pct": 0.875, "do_normalize": True, "do_resize": True, "resample": 3, "size": 224, **IMAGENET},
-        "feature_extractor_type": "ConvNextFeatureExtractor",
-    },
+    name: json.loads(content)
+    for name, content in {
+        "CLIP, old": """{
+            "crop_size": 336, "do_center_crop": true, "do_normalize": true, "do_resize": true,
+            "feature_extractor_type": "CLIPFeatureExtractor", "image_mean": [0.48145466, 0.4578275, 0.40821073],
+            "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3, "size": 336
+        }""",
+        "DINOv2": """{
+            "crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "do_convert_rgb": true,
+            "do_normalize": true, "do_rescale": true, "do_resize": true, "image_mean": [0.485, 0.456, 0.406],
+            "image_processor_type": "BitImageProcessor", "image_std": [0.229, 0.224, 0.225], "resample": 3,
+            "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 256}
+        }""",
+        "SigLIP": """{
+            "do_convert_rgb": null, "do_normalize": true, "do_rescale": true, "do_resize": true,
+            "image_mean": [0.5, 0.5, 0.5], "image_processor_type": "SiglipImageProcessor",
+            "image_std": [0.5, 0.5, 0.5], "processor_class": "SiglipProcessor", "resample": 3,
+            "rescale_factor": 0.00392156862745098, "size": {"height": 224, "width": 224}
+        }""",
+        "ViT": """{
+            "do_normalize": true, "do_rescale": true, "do_resize": true, "image_mean": [0.5, 0.5, 0.5],
+            "image_processor_type": "ViTImageProcessor", "image_std": [0.5, 0.5, 0.5], "resample": 2,
+            "rescale_factor": 0.00392156862745098, "size": {"height": 224, "width": 224}
+        }""",
+        "ConvNeXt, old": """{
+            "crop_pct": 0.875, "do_normalize": true, "do_resize": true,
+            "feature_extractor_type": "ConvNextFeatureExtractor", "image_mean": [0.485, 0.456, 0.406],
+            "image_std": [0.229, 0.224, 0.225], "resample": 3, "size": 224
+        }""",
+    }.items()
 }
 CASES: dict[str, dict[str, Any]] = {
     **PUBLISHED,
@@ -135,7 +133,10 @@ def test_matches_transformers_pillow_backend_on_drawn_sizes(
     picture_hw: tuple[int, int], size: int, crop_hw: tuple[int, int], resample: int, resize: bool
 ) -> None:
     config = {
-        **{"image_processor_type": "BitImageProcessor", "do_resize": resize, "size": size, "resample": resample},
+        "image_processor_type": "BitImageProcessor",
+        "do_resize": resize,
+        "size": size,
+        "resample": resample,
         "crop_size": {"height": crop_hw[0], "width": crop_hw[1]},
     }
     picture = noise(*picture_hw)
@@ -386,7 +387,7 @@ def test_files_that_are_no_config(content: bytes, words: str, tmp_path: Path) ->
 def test_nothing_is_downloaded(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        PhotositeError, match="recipe_from_huggingface: .*(nothing is downloaded|cannot be opened)"
+        PhotositeError, match=r"recipe_from_huggingface: .*(nothing is downloaded|cannot be opened)"
     ) as told:
         recipe_from_huggingface(path)
     assert "\n" not in str(told.value)

@@ -74,6 +74,29 @@ def test_longest_by_hand() -> None:
     assert boxed.geometry((4, 2)).padding == (0, 0, 0, 1)
 
 
+def test_the_larger_half_of_padding_first_by_hand() -> None:
+    # 1 x 2 in 4 x 5: three rows are added, two of them above, and three columns, two of them on the left
+    picture = np.array([[[1, 1, 1], [2, 2, 2]]], np.uint8)
+    padded = replace(PLAIN, crop_hw=(4, 5), pad_color=(9, 9, 9))
+    assert padded(picture)[0, 0].tolist() == [[9] * 5, [9, 1, 2, 9, 9], [9] * 5, [9] * 5]
+    larger = replace(padded, pad_first="larger")
+    assert larger(picture)[0, 0].tolist() == [[9] * 5, [9] * 5, [9, 9, 1, 2, 9], [9] * 5]
+    assert larger.geometry((1, 2)).padding == (2, 2, 1, 1)
+    boxed = replace(PLAIN, resize="longest", size_hw=(2, 2), pad_color=(9, 9, 9), pad_first="larger")
+    assert boxed.resized(np.full((4, 2, 3), 50, np.uint8))[..., 0].tolist() == [[9, 50], [9, 50]]
+
+
+def test_cover_and_contain_by_hand() -> None:
+    picture = np.full((4, 2, 3), 50, np.uint8)
+    cover = replace(PLAIN, resize="cover", size_hw=(2, 4), crop_hw=(2, 4))
+    assert cover.resized(picture).shape == (8, 4, 3)  # 2 columns become 4
+    assert cover(picture)[0, 0].tolist() == [[50] * 4] * 2
+    contain = replace(cover, resize="contain", pad_color=(9, 9, 9))
+    assert contain.resized(picture).shape == (2, 1, 3)  # 4 rows become 2, and nothing is padded yet
+    assert contain(picture)[0, 0].tolist() == [[9, 50, 9, 9]] * 2
+    assert (cover.input_hw, replace(cover, crop_hw=None).input_hw) == ((2, 4), None)
+
+
 def test_channel_order_and_layout_by_hand() -> None:
     picture = np.array([[[10, 20, 30]]], np.uint8)
     recipe = replace(PLAIN, channel_order="BGR", layout="BHWC", mean=(1, 2, 3), std=(1, 2, 1))
@@ -281,6 +304,15 @@ def test_explain() -> None:
     assert "rounded down" in longest.explain()[1]
     assert longest.explain()[-1] == "source: not stated"
     assert "256 × 256, proportions not kept" in replace(IMAGENET, resize="squash").explain()[0]
+    assert (
+        replace(IMAGENET, resize="cover").explain()[0].startswith("resize: in proportion, as small as covers 256 × 256")
+    )
+    assert (
+        replace(IMAGENET, resize="contain").explain()[0].startswith("resize: in proportion, as large as fits into 256")
+    )
+    larger = replace(longest, pad_first="larger").explain()
+    assert larger[0].endswith("then pad to 256 × 256 with (0, 0, 0), the larger half first")
+    assert larger[1].endswith("(0, 0, 0) where the picture is smaller, the larger half first")
 
 
 # ------------------------------------------------------------------------------------------------------------- errors
@@ -361,6 +393,7 @@ def test_a_line_of_pixels_is_not_blown_up() -> None:
         ({"interpolation": "bilinaer"}, UnknownNameError, "no interpolation named 'bilinaer'; did you mean bilinear"),
         ({"interpolation": None}, UnknownNameError, "no interpolation named 'None'"),
         ({"crop_rounding": "ceil"}, UnknownNameError, "no crop rounding named 'ceil'; known: floor, round"),
+        ({"pad_first": "large"}, UnknownNameError, "no pad first named 'large'; did you mean larger"),
         ({"channel_order": "RBG"}, UnknownNameError, "no channel order named 'RBG'; did you mean"),
         ({"layout": "CHW"}, UnknownNameError, "no layout named 'CHW'; did you mean BCHW"),
     ],

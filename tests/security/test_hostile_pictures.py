@@ -113,7 +113,8 @@ def sweep(name: str, count: int, seed: int) -> dict[str, int]:
     for number in range(count):
         mutant = mutate(BASES[name], random_)
         started = time.thread_time()
-        options = {"tolerate_truncated": number % 3 == 0, "icc": number % 2 == 0}
+        options: dict[str, object] = {"tolerate_truncated": number % 3 == 0, "icc": number % 2 == 0}
+        options["jpeg_scale_for_hw"] = (5, 9) if number % 4 == 0 else None
         try:
             code = outcome(mutant, **options)
         except Exception as fault:
@@ -210,4 +211,5 @@ def test_words_of_a_decoder_are_escaped() -> None:
 
 @pytest.mark.parametrize("case", [case for case in TABLE if not case.code], ids=lambda case: case.id)
 def test_sound_files_pass_any_options(case) -> None:
-    assert outcome(case.make(), tolerate_truncated=True, icc=True, background=(1, 2, 3), value_range=(0, 1000)) == "ok"
+    options = {"tolerate_truncated": True, "icc": True, "background": (1, 2, 3), "value_range": (0, 1000)}
+    assert outcome(case.make(), jpeg_scale_for_hw=(2, 3), **options) == "ok"

@@ -158,12 +158,13 @@ def test_reversible_and_saturated_differ_from_nine_tenths_on() -> None:
     assert (levels(white.develop(curve=to_srgb)) == 255).all()
 
 
-def test_gains_below_one_are_divided_by() -> None:
+def test_gains_below_one_are_divided_by_also_in_highlights() -> None:
+    # 0.96 / 0.95 is more than white, which the full well cuts; a factor on its way to 1 would leave 993 counts
     raw = undevelop(
-        np.full((2, 2, 3), 0.25), inverse_curve=None, sensor=TEN_BITS, white_balance_gains=(0.5, 1, 1),
+        np.full((2, 2, 3), 0.96), inverse_curve=None, sensor=TEN_BITS, white_balance_gains=(0.95, 1, 1),
         color_matrix=IDENTITY, highlights="saturated",
     )  # fmt: skip
-    assert raw.raw_counts.tolist() == [[550, 325], [325, 325]]
+    assert raw.raw_counts.tolist() == [[1000, 964], [964, 964]]
 
 
 def test_uint8_and_float_are_the_same_picture() -> None:

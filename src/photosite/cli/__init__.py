@@ -1,4 +1,4 @@
-"""The command line: `photosite see`, `photosite models`, `photosite train`.
+"""The command line: `photosite see`, `photosite pixels`, `photosite models`, `photosite train`.
 
 Each command imports what it needs when it runs, so that `--help` stays quick. Results go to stdout, progress and
 errors to stderr. Exit codes: 0 done, 1 an error of our own, 2 bad input or usage, 130 interrupted.
@@ -14,7 +14,9 @@ from cyclopts import App
 
 from photosite import __version__
 from photosite.cli.models import models
-from photosite.cli.see import STDIN, see
+from photosite.cli.photo import STDIN
+from photosite.cli.pixels import pixels
+from photosite.cli.see import see
 from photosite.cli.train import train
 from photosite.errors import PhotositeError
 
@@ -26,6 +28,7 @@ app = App(
     help_epilogue="Every command takes --debug, which shows where an error came from instead of one line.",
 )
 app.command(see)
+app.command(pixels)
 app.command(models)
 app.command(train)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+
+from photosite.cli.photo import photo_source, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from photosite.trace.values import Trace
 
-STDIN = "\0stdin"
-"""Stands for standard input, which a person writes as -; no file can have this name."""
 SHORT_TABLE = 64
 """A network of more steps is shown by its leading ones; `--all` shows every one."""
 
@@ -63,7 +60,7 @@ def see(
         raise RangeError("see: wants one photo: a file, - for standard input, or --sample NAME")
     progress = Console(stderr=True, quiet=quiet)
     with progress.status("opening the photo"):
-        source, folder = _source(photo, sample)
+        source, folder = photo_source(photo, sample)
         from photosite.prep.load import MAX_PIXELS, load
 
         options: dict[str, Any] = {"max_pixels": max_pixels or MAX_PIXELS, "tolerate_truncated": tolerate_truncated}
@@ -92,28 +89,8 @@ def see(
     console = Console()
     if not quiet:
         _show(trace, console, all_steps=all_steps)
-    console.print(f"report: {_printable(target / 'report.html')}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"report: {printable(target / 'report.html')}", markup=False, highlight=False, soft_wrap=True)
     return 0
-
-
-def _source(photo: Path | None, sample: str | None) -> tuple[Path | bytes, str]:
-    """What to open, and a folder name for its results."""
-    if sample is not None:
-        from photosite.prep.samples import sample_path
-
-        return sample_path(sample), sample.lower()
-    assert photo is not None
-    if str(photo) == STDIN:
-        return sys.stdin.buffer.read(), "stdin"
-    return photo, _folder_name(photo.name)
-
-
-def _folder_name(name: str) -> str:
-    """A folder name that any file system takes; names that had to change keep apart by a hash."""
-    plain = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip(".-")[:80]
-    if plain == name:
-        return plain
-    return f"{plain or 'photo'}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
 
 
 def _write(trace: Trace, page: str, target: Path) -> None:
@@ -129,14 +106,7 @@ def _write(trace: Trace, page: str, target: Path) -> None:
         write_json(trace, target / "trace.json", target)
         write_whole(target / "report.html", page.encode())
     except OSError as error:
-        raise PhotositeError(f"see: cannot write to {_printable(target)}: {error.strerror or error}") from error
-
-
-def _printable(path: Path) -> str:
-    """A path without control characters or broken bytes, safe for a terminal."""
-    from photosite.prep.source import display_text
-
-    return display_text(str(path))
+        raise PhotositeError(f"see: cannot write to {printable(target)}: {error.strerror or error}") from error
 
 
 def _show(trace: Trace, console: Console, *, all_steps: bool) -> None:

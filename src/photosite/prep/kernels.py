@@ -121,8 +121,9 @@ def mix_columns(
                     builder.store(builder.add(builder.load(sums[pixel]), product(pixel, group)), sums[pixel])
             a, b, c, d = (builder.load(place) for place in sums)
             # each has four taps of (R, G, B, ?): added up, they make one vector of four pixels
-            halves = [_pair_up(builder, *two, (0, 1, 4, 5), (2, 3, 6, 7)) for two in ((a, b), (c, d))]
-            total = _pair_up(builder, *halves, (0, 2, 4, 6), (1, 3, 5, 7))
+            left = _pair_up(builder, a, b, (0, 1, 4, 5), (2, 3, 6, 7))
+            right = _pair_up(builder, c, d, (0, 1, 4, 5), (2, 3, 6, 7))
+            total = _pair_up(builder, left, right, (0, 2, 4, 6), (1, 3, 5, 7))
             levels = _rounded(builder, builder.add(total, _same(1 << (BITS - 1), 16)), 16)
             packed = builder.shuffle_vector(levels, _nothing(_BYTE, 16), together)
             builder.store(packed, _at(builder, plus(target, quad.index, 3 * QUAD), _vector(_BYTE, 16)), align=1)

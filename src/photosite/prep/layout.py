@@ -96,8 +96,9 @@ def check_input(x: Any, recipe: Recipe) -> None:
         raise ShapeError(who + hint)
     values, _ = _as_numpy(x)
     if values.dtype.kind != "f":
+        spread = f" from {values.min()} to {values.max()}" if values.dtype.kind in "biu" else ""
         hint = "; the recipe makes numbers of levels: recipe(picture)" if values.dtype.kind in "iu" else ""
-        raise RangeError(f"{who} from {values.min()} to {values.max()}{hint}")
+        raise RangeError(who + spread + hint)
     if not np.isfinite(values).all():
         raise RangeError(f"{who}, {np.sum(~np.isfinite(values))} of {values.size} numbers not finite")
     low, high = _limits(recipe)
@@ -169,11 +170,10 @@ def _against(pixels: Floats, recipe: Recipe, picture: Picture | Sequence[Picture
     other = "BHWC" if recipe.layout == "BCHW" else "BCHW"
     in_memory = np.ascontiguousarray(to_layout(seen, "BHWC", recipe.layout))
     reshaped = in_memory.reshape(to_layout(seen, "BHWC", other).shape)
+    reshape = f"a reshape from {other} instead of to_layout(x, {other!r}, {recipe.layout!r})"
     undone = {
         "channels in reverse order, RGB for BGR or BGR for RGB": seen[..., ::-1],
-        f"a reshape from {other} instead of to_layout(x, {other!r}, {recipe.layout!r})": to_layout(
-            reshaped, other, "BHWC"
-        ),
+        reshape: to_layout(reshaped, other, "BHWC"),
     }
     if seen.shape[1] == seen.shape[2]:
         undone["rows and columns exchanged"] = to_layout(seen, "BWHC", "BHWC")
@@ -191,14 +191,9 @@ def _against(pixels: Floats, recipe: Recipe, picture: Picture | Sequence[Picture
 def _way_to_whole_levels(pixels: Floats, recipe: Recipe) -> tuple[str, float] | None:
     """A usual normalization under which the levels are whole, and how far off they are then; None if there is none."""
     step = 1 if recipe.channel_order == "RGB" else -1
-    ways: dict[str, Normalization] = {
-        "channels in reverse order (mean and std fit the other way round)": (
-            recipe.scale,
-            recipe.mean[::-1],
-            recipe.std[::-1],
-        ),
-        **{name: (scale, mean[::step], std[::step]) for name, (scale, mean, std) in KNOWN.items()},
-    }
+    reverse = "channels in reverse order (mean and std fit the other way round)"
+    ways: dict[str, Normalization] = {reverse: (recipe.scale, recipe.mean[::-1], recipe.std[::-1])}
+    ways |= {name: (scale, mean[::step], std[::step]) for name, (scale, mean, std) in KNOWN.items()}
     for name, way in ways.items():
         off = _off_whole(pixels, way)
         if off < WHOLE:
@@ -243,8 +238,8 @@ def _channels_last(values: npt.NDArray[Any], recipe: Recipe) -> Floats:
 
 
 def _shape_of(x: Any, who: str) -> tuple[int, ...]:
-    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        raise ShapeError(f"{who}: wants an array or a tensor, got {type(x).__name__}")
+    if not all(hasattr(x, name) for name in ("shape", "dtype", "transpose")):
+        raise ShapeError(f"{who}: wants a NumPy array or a torch tensor, got {type(x).__name__}")
     return tuple(int(side) for side in x.shape)
 
 
@@ -252,7 +247,7 @@ def _as_numpy(x: Any) -> tuple[npt.NDArray[Any], float]:
     """The values as NumPy's, and the relative step between neighbors in x's own type (0 for whole numbers)."""
     if hasattr(x, "detach"):  # a tensor
         x = x.detach().cpu()
-        if "bfloat16" in str(x.dtype):  # NumPy has none
+        if str(x.dtype).startswith(("torch.bfloat16", "torch.float8")):  # NumPy has neither
             return x.float().numpy(), 2.0**-7
     values = np.asarray(x)
     return values, float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0

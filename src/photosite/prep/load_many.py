@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from photosite.errors import PhotositeError, RangeError, ShapeError, UnknownNameError
 from photosite.prep.load import OpenSource, Options, Picture, Source, open_source
 
 MEGAPIXELS_IN_FLIGHT = 64.0
 """About 0.2 GB of decoded JPEGs; 0.8 GB at the worst, since a decoder takes up to 12 bytes a pixel."""
+
+Made = TypeVar("Made")
 
 _ROWS_AHEAD = 8  # of each thread: enough to stay busy behind one slow picture
 _PIXELS_PER_MEGAPIXEL = 1_000_000
@@ -53,12 +55,21 @@ class _Flight:
     admitted in order, so the first one never waits for room that a later one has taken.
     """
 
-    def __init__(self, sources: Iterator[Source], pool: ThreadPoolExecutor, ahead: int, budget: int, options: Options):
+    def __init__(
+        self,
+        sources: Iterator[Source],
+        pool: ThreadPoolExecutor,
+        ahead: int,
+        budget: int,
+        options: Options,
+        then: Callable[[Picture], Any] | None,
+    ):
         self.sources = enumerate(sources)
         self.pool = pool
         self.ahead = ahead
         self.budget = budget
         self.options = options
+        self.then = then
         self.rows: deque[_Row] = deque()
         self.held = 0  # pixels of the admitted rows, and of the picture in the consumer's hands
         self.in_hand = 0
@@ -87,10 +98,10 @@ class _Flight:
                     return
                 row.area = opened.area
                 self.held += row.area
-                row.future = self.pool.submit(_picture, opened)
+                row.future = self.pool.submit(_made, opened, self.then)
             row.admitted = True
 
-    def take(self, *, raises: bool) -> tuple[int, Picture | PhotositeError]:
+    def take(self, *, raises: bool) -> tuple[int, Any]:
         """Wait for the first row, and keep the workers busy for the time that the consumer will take."""
         first = self.rows[0]
         while not (first.admitted and first.future.done()):
@@ -119,19 +130,51 @@ def _picture(opened: OpenSource) -> Picture:
     return opened.load().picture
 
 
+def _made(opened: OpenSource, then: Callable[[Picture], Any] | None) -> Any:
+    picture = _picture(opened)
+    return picture if then is None else then(picture)
+
+
+@overload
 def load_many(
     sources: Iterable[Source],
     *,
+    then: None = None,
     threads: int | None = None,
     max_megapixels_in_flight: float = MEGAPIXELS_IN_FLIGHT,
     on_error: Literal["yield", "raise"] = "yield",
     **options: Unpack[LoadOptions],
-) -> Generator[tuple[int, Picture | PhotositeError], None, None]:
+) -> Generator[tuple[int, Picture | PhotositeError], None, None]: ...
+
+
+@overload
+def load_many(
+    sources: Iterable[Source],
+    *,
+    then: Callable[[Picture], Made],
+    threads: int | None = None,
+    max_megapixels_in_flight: float = MEGAPIXELS_IN_FLIGHT,
+    on_error: Literal["yield", "raise"] = "yield",
+    **options: Unpack[LoadOptions],
+) -> Generator[tuple[int, Made | PhotositeError], None, None]: ...
+
+
+def load_many(
+    sources: Iterable[Source],
+    *,
+    then: Callable[[Picture], Any] | None = None,
+    threads: int | None = None,
+    max_megapixels_in_flight: float = MEGAPIXELS_IN_FLIGHT,
+    on_error: Literal["yield", "raise"] = "yield",
+    **options: Unpack[LoadOptions],
+) -> Generator[tuple[int, Any], None, None]:
     """Open many pictures as `load` does, in threads, and hand them out in the order of the sources.
 
     Args:
         sources: whatever `load` opens, from any iterable. It is read as needed, at most 8 sources a thread ahead, in
             the thread that asks for pictures. Each source is opened in some other thread, so give no file object twice.
+        then: what to do with each picture, in the thread that opened it, such as a `Recipe`; its result is handed out
+            in place of the picture.
         threads: how many pictures are read and decoded side by side; as many as this process has processors for None.
         max_megapixels_in_flight: millions of pixels, by the headers, that may be held at once: being decoded, waiting
             for their turn, and in the picture handed out last, until the next one is asked for. A larger picture is
@@ -171,15 +214,13 @@ def load_many(
         kind = type(sources).__name__
         raise ShapeError(f"load_many: wants several sources, got one {kind}; give [source], or use load")
     budget = int(max_megapixels_in_flight * _PIXELS_PER_MEGAPIXEL)
-    return _in_order(iter(sources), threads, budget, Options(**options), raises=on_error == "raise")
-
-
-def _in_order(
-    sources: Iterator[Source], threads: int, budget: int, options: Options, *, raises: bool
-) -> Generator[tuple[int, Picture | PhotositeError], None, None]:
     pool = ThreadPoolExecutor(threads, thread_name_prefix="photosite-load")
+    flight = _Flight(iter(sources), pool, _ROWS_AHEAD * threads, budget, Options(**options), then)
+    return _in_order(flight, raises=on_error == "raise")
+
+
+def _in_order(flight: _Flight, *, raises: bool) -> Generator[tuple[int, Any], None, None]:
     try:
-        flight = _Flight(sources, pool, _ROWS_AHEAD * threads, budget, options)
         flight.advance()
         while flight.rows:
             yield flight.take(raises=raises)
@@ -187,4 +228,4 @@ def _in_order(
         if flight.broken is not None:
             raise flight.broken
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        flight.pool.shutdown(wait=True, cancel_futures=True)

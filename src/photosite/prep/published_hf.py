@@ -16,6 +16,7 @@ from PIL import Image
 
 from photosite.errors import PhotositeError, RangeError, UnknownNameError
 from photosite.prep.fields import MAX_SIZE, is_number
+from photosite.prep.geometry import FILTER_SUPPORT
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF
 
@@ -117,7 +118,8 @@ def recipe_from_huggingface(config: Any) -> Recipe:
     """
     if isinstance(config, str | Path):
         path = _config_file(Path(config))
-        values, name, where = _read(path), path.resolve().parent.name, f"{path.name} of {path.resolve().parent.name}"
+        values, name = _read(path), path.absolute().parent.name
+        where = f"{path.name} of {name}"
     else:
         values, name, where = config.to_dict() if hasattr(config, "to_dict") else config, "", "config"
     if isinstance(values, Mapping) and isinstance(values.get("image_processor"), Mapping):  # processor_config.json
@@ -220,11 +222,11 @@ def _height_width(used: Mapping[str, Any], key: str, where: str) -> tuple[int, i
 
 def _filter(resample: Any, where: str) -> Any:
     """The name of one of Pillow's filters from its number."""
-    numbers = {int(filter): filter.name.lower() for filter in Image.Resampling}
-    if isinstance(resample, bool) or resample not in numbers:
+    numbers = {int(Image.Resampling[name.upper()]): name for name in FILTER_SUPPORT}
+    if not is_number(resample, True, min(numbers), max(numbers)):
         known = ", ".join(f"{number} {name}" for number, name in sorted(numbers.items()))
         raise _cannot(where, f"resample={resample!r}; known are {known}")
-    return numbers[resample]
+    return numbers[int(resample)]
 
 
 def _triple(value: Any) -> Any:

@@ -180,8 +180,9 @@ def _along(picture: npt.NDArray[np.uint8], axis: int, side: Taps) -> npt.NDArray
     last = picture.shape[axis] - 1
     shape = [1, 1, 1]
     shape[axis] = -1
-    total = np.int32(1 << (PRECISION_BITS - 1))  # one half, so that cutting off rounds
+    sides = tuple(len(side.start) if at == axis else count for at, count in enumerate(picture.shape))
+    total = np.full(sides, 1 << (PRECISION_BITS - 1), np.int32)  # one half, so that cutting off rounds
     for tap in range(int(side.count.max())):
         pixels = np.take(picture, np.minimum(side.start + tap, last), axis)
-        total = total + pixels.astype(np.int32) * side.weights[:, tap].reshape(shape)
+        total += pixels.astype(np.int32) * side.weights[:, tap].reshape(shape)
     return np.clip(total >> PRECISION_BITS, 0, 255).astype(np.uint8)

@@ -66,35 +66,38 @@
     if (by) { event.preventDefault(); show(shown + by); }
   });
 
-  // The table: show steps whose row has all the words.
+  // The table, where there is one: show steps whose row has all the words.
   const filter = one("#filter");
   const rows = all(".steps tbody tr").map((row) => [row, row.textContent.toLowerCase()]);
-  one(".filter").hidden = false;
-  filter.addEventListener("input", () => {
-    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let count = 0;
-    for (const [row, text] of rows) {
-      row.hidden = !words.every((word) => text.includes(word));
-      if (!row.hidden) count += 1;
-    }
-    one(".filter output").textContent = words.length ? `${count} of ${rows.length}` : "";
-  });
+  if (filter) {
+    one(".filter").hidden = false;
+    filter.addEventListener("input", () => {
+      const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let count = 0;
+      for (const [row, text] of rows) {
+        row.hidden = !words.every((word) => text.includes(word));
+        if (!row.hidden) count += 1;
+      }
+      one(".filter output").textContent = words.length ? `${count} of ${rows.length}` : "";
+    });
+  }
 
-  // Tokens: one cursor on all pictures of the grid. Pointing shows, a click keeps, Escape lets go.
+  // One cursor on all pictures of a grid, of tokens or of pixels, which bring their own words. Pointing shows, a click
+  // keeps, Escape lets go and goes back to where it began.
   const data = one("#cells");
   const boxes = all("[data-cells] .cells");
   if (data && boxes.length) {
-    const { rows: height, columns: width, norms, input } = JSON.parse(data.textContent);
-    const status = one(".cell");
+    const { rows: height, columns: width, norms, input, texts, start = null } = JSON.parse(data.textContent);
+    const statuses = all(".cell");
     const svg = (name, attributes) => {
       const made = document.createElementNS(one("svg").namespaceURI, name);
       for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
       return made;
     };
-    let place = null;
+    let place = start;
     let kept = false;
     const cursors = boxes.map((box, k) => {
-      const view = svg("svg", { class: "cursor", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", tabindex: k ? -1 : 0, role: "application", "aria-label": "Token grid: arrow keys move by one cell" });
+      const view = svg("svg", { class: "cursor", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", tabindex: k ? -1 : 0, role: "application", "aria-label": `${texts ? "Pixel" : "Token"} grid: arrow keys move by one cell` });
       const frames = [0, 1].map(() => svg("rect", { width: 1, height: 1, visibility: "hidden" }));
       view.append(...frames);
       box.append(view);
@@ -109,14 +112,15 @@
         if (place) { frame.setAttribute("x", place[1]); frame.setAttribute("y", place[0]); }
       }
       const k = place && place[0] * width + place[1];
-      status.textContent = place ? `token ${k} of 0 … ${norms.length - 1}${kept ? ", kept" : ""}\nrow ${place[0]}, column ${place[1]}\nnorm ${norms[k]}${lies(place)}` : "no token chosen";
+      const token = () => `token ${k} of 0 … ${norms.length - 1}${kept ? ", kept" : ""}\nrow ${place[0]}, column ${place[1]}\nnorm ${norms[k]}${lies(place)}`;
+      for (const status of statuses) status.textContent = !place ? "no token chosen" : texts ? texts[k] : token();
     };
     const at = (event) => {
       const box = event.currentTarget.getBoundingClientRect();
       const cell = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
       return [cell((event.clientY - box.top) / box.height, height), cell((event.clientX - box.left) / box.width, width)];
     };
-    const free = () => { kept = false; place = null; draw(); };
+    const free = () => { kept = false; place = start; draw(); };
     for (const { view } of cursors) {
       view.addEventListener("pointermove", (event) => { if (!kept) { place = at(event); draw(); } });
       view.addEventListener("pointerleave", () => { if (!kept) free(); });
@@ -134,8 +138,7 @@
       });
     }
     draw();
-    status.hidden = false;
-    one(".hint").hidden = false;
+    for (const part of [...statuses, ...all(".hint")]) part.hidden = false;
   }
 
   // On paper every chapter is open.

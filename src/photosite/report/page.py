@@ -10,7 +10,7 @@ import base64
 import hashlib
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -52,16 +52,26 @@ def render(trace: Trace) -> str:
     Returns:
         The whole page, encodable as UTF-8, with style, script and pictures inside.
     """
+    return fill("template.html.j2", _content(trace))
+
+
+def fill(template: str, content: Mapping[str, Any]) -> str:
+    """Write a page by one of our templates, with style, script, icon and the policy that names them.
+
+    Args:
+        template: name of a file beside this one.
+        content: everything else that the template reads; all of it is escaped.
+    """
     style, script = _asset("style.css"), _asset("page.js")
     return (
         _environment()
-        .get_template("template.html.j2")
+        .get_template(template)
         .render(
             style=Markup(style),  # noqa: S704 - our own file, shipped with the package
             script=Markup(script),  # noqa: S704 - as above
             policy=_policy(style, script),
             icon=svg_uri(_MARK),
-            **_content(trace),
+            **content,
         )
     )
 
@@ -171,7 +181,7 @@ def _content(trace: Trace) -> dict[str, Any]:
         "pictures": pictures,
         "refused": album.refused,
         "crop": crop_drawing(trace.photo, trace.crop_box),
-        "name": _name(trace.picture.get("path")),
+        "name": last_part(trace.picture.get("path")),
         "cropped": last_color,
         "channels": channel_figures(last_color.tiles[0], last_color.shape, last_color.dtype) if last_color else [],
         "kernels": kernels,
@@ -185,7 +195,7 @@ def _content(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _name(path: Any) -> str:
+def last_part(path: Any) -> str:
     """The last part of a path, of either kind of slash; the whole where there is none."""
     text = str(path) if path is not None else "a picture without a name"
     return text.replace("\\", "/").rstrip("/").rpartition("/")[2] or text

@@ -1,7 +1,7 @@
 """From raw counts to a picture: black level, white balance, demosaicing, color matrix, clipping, curve.
 
 The stages are functions of their own, and `develop` is their composition. Ends in linear light with sRGB's primaries;
-the curve that makes it an sRGB picture is handed in, as any function of light in [0, 1].
+the curve that makes it an sRGB picture is handed in: `photosite.color.linear_to_srgb`, or any function of [0, 1].
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def develop(
         white_balance_gains: for red, green and blue; above 0.
         color_matrix: (3, 3), balanced camera RGB to linear sRGB; each row sums to 1.
         method: how to demosaic, a name that `demosaic` knows.
-        curve: from linear light to the encoded picture, both (H, W, 3) in [0, 1], such as sRGB's; None to stay linear.
+        curve: from linear light to the encoded picture, both (H, W, 3) in [0, 1]; None to stay linear.
     Returns:
         (H, W, 3) float64, R, G, B; [0, 1] before the curve and so after sRGB's. Colors outside of sRGB are cut there.
     Raises:

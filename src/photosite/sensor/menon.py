@@ -1,7 +1,7 @@
 """Demosaicing that first chooses, at each photosite, whether to interpolate along the row or along the column.
 
 Source: D. Menon, S. Andriani, G. Calvagno, "Demosaicing with directional filtering and a posteriori decision"
-(DDFAPD), IEEE Transactions on Image Processing 16(1), 2007. The names of the steps are the paper's.
+(DDFAPD), IEEE Transactions on Image Processing 16(1), 2007.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ SMOOTH = (1 / 3, 1 / 3, 1 / 3)
 COST_WEIGHTS = np.array([[1, 0, 1, 0, 0], [0, 1, 0, 0, 0], [3, 0, 3, 0, 0], [0, 1, 0, 0, 0], [1, 0, 1, 0, 0]])
 """How the changes around a photosite add up to the cost of the row's direction; turned for the column's.
 
-The change at a photosite looks two to the right, so the window stands one to the left to be centered.
+A change compares a photosite with the one two to its right, so the window stands to the left to be centered. The
+weights 3 and 1 are colour-demosaicing's.
 """
 
 

@@ -77,8 +77,8 @@ def undevelop(
 
     Args:
         picture: (H, W, 3), R, G, B; uint8, or floating point in [0, 1].
-        inverse_curve: from the encoded picture to linear light, both in [0, 1] and (H, W, 3), such as the inverse of
-            sRGB's; None if the picture is linear.
+        inverse_curve: from the encoded picture to linear light, both (H, W, 3) in [0, 1]: for an sRGB picture
+            `photosite.color.srgb_to_linear`; None if the picture is linear already.
         sensor: what takes the raw photo.
         white_balance_gains: what developing will multiply red, green and blue by; above 0.
         color_matrix: (3, 3), balanced camera RGB to linear sRGB, as in developing; each row sums to 1.
@@ -146,7 +146,8 @@ def _inverse(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """From linear sRGB back to balanced camera RGB, (3, 3)."""
     if abs(np.linalg.det(matrix)) < 1e-9:
         raise RangeError(f"undevelop: wants a color_matrix that has an inverse, got {matrix.tolist()}")
-    return np.linalg.inv(matrix)
+    inverse: npt.NDArray[np.float64] = np.linalg.inv(matrix).astype(np.float64)
+    return inverse
 
 
 def _inverse_gains(

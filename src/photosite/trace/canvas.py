@@ -29,17 +29,17 @@ NONFINITE: Rgb = np.array([179, 38, 30], np.uint8)
 """Red, for values that are no numbers; no map has this color."""
 
 
-def _table(colors: str) -> Rgb:
-    """Interpolate hexadecimal anchors to 256 colors. Returns (256, 3) uint8."""
+def colors_between(colors: str) -> Rgb:
+    """Interpolate anchors in hexadecimal, such as "000000 ffffff", to 256 colors. Returns (256, 3) uint8."""
     anchors = np.array([list(bytes.fromhex(color)) for color in colors.split()], np.float64)
     places = np.linspace(0, len(anchors) - 1, 256)
     channels = [np.interp(places, np.arange(len(anchors)), anchors[:, c]) for c in range(3)]
     return np.stack(channels, -1).round().astype(np.uint8)
 
 
-VIRIDIS: Rgb = _table(_VIRIDIS)
+VIRIDIS: Rgb = colors_between(_VIRIDIS)
 """256 colors from dark violet to yellow. Matches: matplotlib's `viridis` to 3/255."""
-DIVERGING: Rgb = _table(_DIVERGING)
+DIVERGING: Rgb = colors_between(_DIVERGING)
 """256 colors from blue over paper to orange; zero falls between the two middle ones, both paper."""
 
 

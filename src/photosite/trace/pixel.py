@@ -42,7 +42,7 @@ UNITS: dict[str, str] = {
     "at": "x to the right and y down, both from 0, in pixels of the upright photo",
     "rgb": "R, G, B: sRGB-encoded levels, 0 … 255",
     "linear": "R, G, B: linear light with sRGB's primaries, black 0, white 1",
-    "hsv": "hue in degrees [0, 360), written 0 for a gray, which has none; saturation and value 0 … 1; of encoded levels",
+    "hsv": "hue in degrees [0, 360), written 0 for gray, which has none; saturation and value 0 … 1; of the levels",
     "ycbcr": "Y, Cb, Cr: full range 0 … 1, weights of BT.601, gray has Cb = Cr = 0.5",
     "lab": "L*, a*, b*: CIE 1976, white is D65, L* 0 … 100",
     "bayer": (
@@ -166,12 +166,7 @@ def pixel_at(
     ((0.0, 1.0, 1.0), 'G', (12, 12))
     """
     height, width = picture.shape[:2]
-    x, y = at_xy
-    if not (0 <= x < width and 0 <= y < height):
-        raise RangeError(
-            f"pixels: wants X from 0 to {width - 1} and Y from 0 to {height - 1}, the photo is {width} px wide and "
-            f"{height} px high, got {x},{y}"
-        )
+    x, y = checked_xy(at_xy, (height, width))
     sensor = replace(FULL_FRAME, pattern=pattern)
     rgb = picture[y, x]
     photosite = photosite_at(picture, (x, y), sensor)
@@ -195,6 +190,25 @@ def pixel_at(
         normalized=normalized,
         notes=tuple(notes),
     )
+
+
+def checked_xy(at_xy: tuple[int, int] | None, size_hw: tuple[int, int]) -> tuple[int, int]:
+    """The column and row that were asked for; those of the center for None.
+
+    Raises:
+        RangeError: the photo has no such pixel.
+
+    >>> checked_xy(None, (4, 7))
+    (3, 2)
+    """
+    height, width = size_hw
+    x, y = (width // 2, height // 2) if at_xy is None else at_xy
+    if not (0 <= x < width and 0 <= y < height):
+        raise RangeError(
+            f"pixels: wants X from 0 to {width - 1} and Y from 0 to {height - 1}, the photo is {width} px wide and "
+            f"{height} px high, got {x},{y}"
+        )
+    return x, y
 
 
 def photosite_at(picture: Picture, at_xy: tuple[int, int], sensor: Sensor) -> Photosite:

@@ -34,7 +34,7 @@ class TrainConfig:
         seed: of weights, order and augmentation.
     """
 
-    epochs: int = 30
+    epochs: int = 28
     batch_size: int = 256
     learning_rate: float = 0.4
     momentum: float = 0.9
@@ -44,8 +44,8 @@ class TrainConfig:
     warmup: float = 0.15
     average_decay: float = 0.999
     crop_padding: int = 4
-    erase_size: int = 8
-    enlarge_share: float = 0.15
+    erase_size: int = 0
+    enlarge_share: float = 0.0
     clip_gradient: float = 0.0
     precision: str = "auto"
     seed: int = 0
