@@ -9,6 +9,7 @@ import importlib
 import os
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 
 from photosite.errors import MissingExtraError
@@ -34,6 +35,7 @@ def import_torchvision() -> Any:
 def import_peer(name: str) -> Any:
     """Import a module that only tests use; skip where it is missing."""
     try:
-        return importlib.import_module(name)
+        with np.printoptions():  # importing colour changes how NumPy prints, for everyone
+            return importlib.import_module(name)
     except ImportError as error:
         missing_peer(name, error)

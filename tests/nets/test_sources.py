@@ -10,9 +10,9 @@ from torch.testing import assert_close
 
 from photosite.errors import MissingExtraError, PhotositeError, UnknownNameError, WeightsError
 from photosite.nets import create_model
-from photosite.nets.sources import RANDOM_NOTE, find_model
+from photosite.nets.sources import RANDOM_NOTE, find_model, find_recipe
 from photosite.nets.weights import save_weights
-from tests.peers import import_torchvision
+from tests.peers import import_peer, import_torchvision
 
 MODULE = """
 from torch import nn
@@ -109,3 +109,33 @@ def test_a_missing_package_gets_its_pip_line(monkeypatch: pytest.MonkeyPatch) ->
     import_torchvision()
     with pytest.raises(MissingExtraError, match="pip install --no-deps timm"):
         find_model("timm:vit_tiny_patch16_224")
+
+
+def test_recipes_are_found_where_they_are_published(tmp_path: Path) -> None:
+    import_torchvision()
+    assert find_recipe("imagenet@448").size_hw == (512, 512)
+    assert find_recipe("torchvision:ResNet50_Weights.IMAGENET1K_V2").size_hw == (232, 232)
+    assert find_recipe("torchvision:ResNet50_Weights.IMAGENET1K_V1").size_hw == (256, 256)
+    (tmp_path / "preprocessor_config.json").write_text('{"image_processor_type": "CLIPImageProcessor"}')
+    for path in (tmp_path, tmp_path / "preprocessor_config.json"):
+        assert find_recipe(str(path)).crop_hw == (224, 224)
+    import_peer("timm")
+    assert find_recipe("timm:vit_tiny_patch16_224.augreg_in21k_ft_in1k").mean == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("imagnet", "did you mean imagenet"),
+        ("torchvision:ResNet50_Weights.IMAGENET1K_V3", "did you mean ResNet50_Weights.IMAGENET1K"),
+        ("torchvision:", "no torchvision entry named"),
+        ("torchvision:resnet50", "no torchvision entry named"),
+        ("timm:vit_tiny_patch16_223", "no timm model named .*did you mean .*vit_tiny"),
+        ("nothing/here.json", "here.json"),
+    ],
+)
+def test_recipes_that_are_not_there_are_said(spec: str, words: str) -> None:
+    import_torchvision()
+    import_peer("timm")
+    with pytest.raises(PhotositeError, match=words):
+        find_recipe(spec)

@@ -252,6 +252,10 @@ def test_bgr_is_known_from_mean_and_std_alone_where_they_differ() -> None:
     assert line.startswith("suspected channels in reverse order (mean and std fit the other way round): ")
     bgr = replace(IMAGENET, channel_order="BGR")
     assert "ImageNet's" not in suspicions(bgr(noise(40, 50))[:, ::-1], bgr)[0]
+    # another normalization is looked for in the recipe's order of channels
+    clip = replace(bgr, mean=CLIP_MEAN[::-1], std=CLIP_STD[::-1])
+    given = replace(bgr, mean=bgr.mean[::-1], std=bgr.std[::-1])(noise(40, 50))
+    assert suspicions(given, clip)[0].startswith("suspected ImageNet's mean and std: ")
     # one mean for all channels: nothing to know without the picture
     even = replace(IMAGENET, mean=HALF, std=HALF)
     assert suspicions(even(noise(40, 50))[:, ::-1], even) == []

@@ -252,6 +252,10 @@ def test_files_folders_and_processors_give_the_same(tmp_path: Path) -> None:
     told = json.loads((model / "preprocessor_config.json").read_text())
     for other in (processor, told, transformers.CLIPImageProcessor(size=48, crop_size=40)):
         assert replace(recipe_from_huggingface(other), name=recipe.name, source=recipe.source) == recipe
+    odd = tmp_path / "a\nb"
+    model.rename(odd)
+    assert recipe_from_huggingface(odd).name == r"huggingface:a\nb"
+    odd.rename(model)
     # the newer file counts where it holds an image processor
     (model / "processor_config.json").write_text(json.dumps({"image_processor": told | {"crop_size": 32}}))
     assert recipe_from_huggingface(model).crop_hw == (32, 32)

@@ -66,6 +66,12 @@ def test_upright_array_matches_exif_transpose(orientation: int, channels: int) -
     assert swapped(turned.shape[:2], orientation) == stored.shape[:2]
 
 
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_upright_array_turns_what_is_larger_than_a_square(orientation: int) -> None:
+    whole = np.random.default_rng(4).integers(0, 256, (513, 1025, 3), np.uint8)
+    assert_array_equal(upright_array(stored_for(orientation, whole), orientation), whole)
+
+
 @pytest.mark.parametrize("value", [0, 9, 99, "6", (6, 6), b"\x06"])
 def test_unsound_orientation_counts_as_upright(value: object) -> None:
     image = Image.new("RGB", (2, 1))

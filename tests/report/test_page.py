@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 from functools import cache
-from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,7 @@ import pytest
 from photosite.report import page
 from photosite.trace.values import Prediction, Statistics, Tile, Trace
 from tests.report import example
-
-HOSTILE = """</script><script>alert(1)</script>"'`{{7*7}}\x1b[31m\u202egpj\udcff&<img src=x onerror=alert(2)>.jpg"""
-EMPTY = {"br", "img", "input", "link", "meta", "path", "rect", "use", "image"}
+from tests.report.reader import HOSTILE, Reader
 
 
 @cache
@@ -34,43 +31,6 @@ def small() -> Trace:
 @cache
 def rendered() -> str:
     return page.render(small())
-
-
-class Reader(HTMLParser):
-    """Collects tags, attributes and text; fails where tags do not close in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.open: list[str] = []
-        self.inside: dict[str, list[str]] = {}
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs), f"{tag} has an attribute twice"
-        self.tags.append((tag, dict(attrs)))
-        if tag not in EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open:
-            self.inside.setdefault(self.open[-1], []).append(data)
-        if not {"style", "script"} & set(self.open):
-            self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
 
 
 def replaced(**fields: Any) -> Trace:

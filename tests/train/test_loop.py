@@ -35,8 +35,8 @@ def _data(count: int = 70, seed: int = 0) -> Dataset:
 
 def _model() -> ResNet:
     torch.manual_seed(0)
-    # 16 channels at least: torch 2.13's float32 backward pass through a strided 1x1 convolution of 4 or 8 channels, channels
-    # last, writes past its memory for inputs of 48 or 64 px (seen with oneDNN on AVX-512)
+    # 16 channels at least: torch 2.13's float32 backward pass through a strided 1x1 convolution of 4 or 8 channels,
+    # channels last, writes past its memory for inputs of 48 or 64 px (seen with oneDNN on AVX-512)
     return ResNet(BasicBlock, (1, 1), (16, 16), stem=Stem(16, 3), num_classes=2)
 
 

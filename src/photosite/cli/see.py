@@ -42,7 +42,8 @@ def see(
         photo: a picture file, or - for standard input.
         model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
         weights: a weights file, "default" for those in the package, or "random".
-        recipe: how the photo becomes the model's input, by name; NAME@SIZE for another size.
+        recipe: how the photo becomes the model's input: a name, NAME@SIZE for another size, torchvision:ENTRY of
+            weights, timm:NAME, or a preprocessor_config.json.
         size: side of the model's input in pixels.
         out: folder for the results; photosite-out/PHOTO if not given.
         sample: take a photo that comes with scikit-image instead, such as chelsea.
@@ -66,11 +67,10 @@ def see(
         options: dict[str, Any] = {"max_pixels": max_pixels or MAX_PIXELS, "tolerate_truncated": tolerate_truncated}
         load(source, **options)  # a bad file is refused at once, before torch is imported
     with progress.status("building the model"):
-        from photosite.nets.sources import find_model
-        from photosite.prep.recipes import get_recipe
+        from photosite.nets.sources import find_model, find_recipe
 
         network = find_model(model, weights)
-        chosen = get_recipe(recipe) if recipe else getattr(network, "photo_recipe", None)
+        chosen = find_recipe(recipe) if recipe else getattr(network, "photo_recipe", None)
         if size is not None and chosen is not None:
             chosen = chosen.at(size)
     with progress.status("following the light"):

@@ -140,6 +140,6 @@ def _double(planes: Colors, axis: int, side: int, upsampling: str) -> Colors:
         before = np.concatenate([planes[:1], planes[:-1]])
         after = np.concatenate([planes[1:], planes[-1:]])
         doubled = np.empty((2 * len(planes), *planes.shape[1:]), planes.dtype)
-        doubled[0::2] = planes + (before - planes) / 4  # written so that a constant stays what it is, to the last bit
-        doubled[1::2] = planes + (after - planes) / 4
+        doubled[0::2] = (3 * planes + before) / 4
+        doubled[1::2] = (3 * planes + after) / 4
     return np.moveaxis(doubled[:side], 0, axis)

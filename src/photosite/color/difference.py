@@ -77,9 +77,9 @@ def ciede2000(lab1: npt.ArrayLike, lab2: npt.ArrayLike) -> Colors:
 
 
 def _share_of_high_chroma(chroma: Colors) -> Colors:
-    """√(C⁷ / (C⁷ + 25⁷)): 0 for gray, 1 for vivid colors; without the powers that would overflow float32."""
-    with np.errstate(divide="ignore", over="ignore"):  # gray: 25 / 0 is infinite, and the result 0
-        return 1 / np.sqrt(1 + (25 / chroma) ** 7)
+    """0 for gray, 1 for vivid colors, with the step at a chroma of 25."""
+    share: Colors = np.sqrt(chroma**7 / (chroma**7 + 25.0**7))
+    return share
 
 
 def _sin(degrees: Colors) -> Colors:

@@ -20,6 +20,7 @@ from torch import nn
 from photosite.errors import MissingExtraError, PhotositeError, UnknownNameError, WeightsError
 from photosite.nets.registry import create_model, model_info, set_facts
 from photosite.nets.weights import load_weights, read_weights
+from photosite.prep.published import recipe_from_huggingface, recipe_from_timm, recipe_from_torchvision
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
 
@@ -122,19 +123,11 @@ def _torchvision(name: str) -> nn.Module:
         entry = torchvision.models.get_model_weights(name).DEFAULT
     except (ValueError, AttributeError):
         return model
-    chain = entry.transforms()
-    if hasattr(chain, "crop_size") and hasattr(chain, "resize_size"):
-        recipe = Recipe(
-            name=f"torchvision:{entry}",
-            resize="shortest",
-            size_hw=(chain.resize_size[0],) * 2,
-            interpolation=chain.interpolation.value,
-            crop_hw=(chain.crop_size[0],) * 2,
-            mean=tuple(chain.mean),
-            std=tuple(chain.std),
-            source=f"torchvision {torchvision.__version__}, {entry}.transforms()",
-        )
-        set_facts(model, recipe=recipe, photo_recipe=recipe)
+    try:
+        recipe = recipe_from_torchvision(entry)
+    except PhotositeError:  # a model for something else than classification
+        return model
+    set_facts(model, recipe=recipe, photo_recipe=recipe)
     categories = entry.meta.get("categories")
     if categories:
         set_facts(model, classes=tuple(categories))
@@ -142,30 +135,59 @@ def _torchvision(name: str) -> nn.Module:
 
 
 def _timm(name: str) -> nn.Module:
-    import_torchvision()  # timm imports it
-    try:
-        timm: Any = importlib.import_module("timm")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("timm", None, "timm:NAME") from error
+    timm = _import_timm()
     if not timm.is_model(name.split(".")[0]):
         raise UnknownNameError("timm model", name, timm.list_models())
     model: nn.Module = timm.create_model(name, pretrained=False)
-    facts: dict[str, Any] = timm.data.resolve_model_data_config(model)
-    size = facts["input_size"][-1]
-    squash = facts.get("crop_mode") == "squash"
-    grown = size if squash else int(size / facts["crop_pct"])
-    recipe = Recipe(
-        name=f"timm:{name}",
-        resize="squash" if squash else "shortest",
-        size_hw=(grown, grown),
-        interpolation=facts["interpolation"],
-        crop_hw=(size, size),
-        mean=tuple(facts["mean"]),
-        std=tuple(facts["std"]),
-        source=f"timm {timm.__version__}, resolve_model_data_config",
-    )
+    recipe = recipe_from_timm(model)
     set_facts(model, recipe=recipe, photo_recipe=recipe)
     return model
+
+
+def _import_timm() -> Any:
+    import_torchvision()  # timm imports it
+    try:
+        return importlib.import_module("timm")
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("timm", None, "timm:NAME") from error
+
+
+def find_recipe(spec: str) -> Recipe:
+    """The recipe that a user named.
+
+    Args:
+        spec: a name of `photosite.prep.recipes`, such as imagenet@448; torchvision:ENTRY for an entry of weights, such
+            as torchvision:ResNet50_Weights.IMAGENET1K_V2; timm:NAME for a model with its weights' tag; or the path of
+            a Hugging Face preprocessor_config.json or of the folder that holds one.
+    Raises:
+        UnknownNameError: there is none of that name; near names are suggested.
+        RangeError: what is published cannot be followed.
+        MissingExtraError: torchvision or timm is not installed.
+        PhotositeError: the file cannot be read.
+    """
+    place, colon, name = spec.partition(":")
+    if colon and place == "torchvision":
+        return recipe_from_torchvision(_torchvision_entry(name))
+    if colon and place == "timm":
+        timm = _import_timm()
+        cfg = timm.models.get_pretrained_cfg(name, allow_unregistered=False) if timm.is_model(name) else None
+        if cfg is None:
+            raise UnknownNameError("timm model", name, timm.list_pretrained())
+        return recipe_from_timm(cfg)
+    if spec.endswith(".json") or Path(spec).is_dir():
+        return recipe_from_huggingface(Path(spec))
+    return get_recipe(spec)
+
+
+def _torchvision_entry(name: str) -> Any:
+    """The entry of a full name, like ResNet50_Weights.IMAGENET1K_V2."""
+    models = import_torchvision().models
+    try:
+        return models.get_weight(name)
+    except (ValueError, AttributeError, KeyError) as error:
+        kinds = [getattr(models, kind) for kind in dir(models) if kind.endswith("_Weights")]
+        known = [f"{kind.__name__}.{entry}" for kind in kinds for entry in kind.__members__]
+        raise UnknownNameError("torchvision entry", name, known) from error
 
 
 def _from_function(place: str, name: str) -> nn.Module:

@@ -174,7 +174,7 @@ def load_many(
         sources: whatever `load` opens, from any iterable. It is read as needed, at most 8 sources a thread ahead, in
             the thread that asks for pictures. Each source is opened in some other thread, so give no file object twice.
         then: what to do with each picture, in the thread that opened it, such as a `Recipe`; its result is handed out
-            in place of the picture.
+            in place of the picture. Of what it raises, our own errors are rows like any failure; others end it all.
         threads: how many pictures are read and decoded side by side; as many as this process has processors for None.
         max_megapixels_in_flight: millions of pixels, by the headers, that may be held at once: being decoded, waiting
             for their turn, and in the picture handed out last, until the next one is asked for. A larger picture is

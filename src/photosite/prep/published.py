@@ -7,13 +7,12 @@ default, and then `source` says so. Nothing is downloaded.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from photosite.errors import MissingExtraError, RangeError, ShapeError, UnknownNameError
+from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.prep.fields import MAX_SIZE, is_number
 from photosite.prep.published_hf import recipe_from_huggingface
 from photosite.prep.recipe import Recipe
@@ -50,14 +49,12 @@ def recipe_from_torchvision(weights: Any) -> Recipe:
     """The recipe that torchvision publishes with an entry of classification weights.
 
     Args:
-        weights: an entry such as `ResNet50_Weights.IMAGENET1K_V2`, its name as text, or what its `transforms()` gives.
-            torchvision is imported only for a name.
+        weights: an entry such as `ResNet50_Weights.IMAGENET1K_V2`, or what its `transforms()` gives.
     Returns:
         A recipe named torchvision:ENTRY.
     Raises:
-        RangeError: the entry's transforms are not the ImageClassification preset, or hold what a recipe refuses.
-        UnknownNameError: torchvision has no entry of that name.
-        MissingExtraError: a name was given, and torchvision is not installed or does not import.
+        RangeError: text instead of an entry, or the entry's transforms are not the ImageClassification preset, or hold
+            what a recipe refuses.
     Matches: `weights.transforms()` on PIL images, bit for bit.
     Source: torchvision 0.28, torchvision/transforms/_presets.py.
 
@@ -68,7 +65,10 @@ def recipe_from_torchvision(weights: Any) -> Recipe:
     (232, 232)
     """
     if isinstance(weights, str):
-        weights = _torchvision_entry(weights)
+        raise RangeError(
+            f"recipe_from_torchvision: wants the entry itself, got the text {weights!r}; "
+            "photosite.nets.sources.find_recipe('torchvision:ENTRY') finds it by its name"
+        )
     is_entry = callable(getattr(weights, "transforms", None))
     preset = weights.transforms() if is_entry else weights
     kind = type(preset).__name__
@@ -152,20 +152,6 @@ def recipe_from_timm(cfg: Any, *, use_test_size: bool = False) -> Recipe:
         return recipe
     red, green, blue = (round(255 * level) for level in recipe.mean)
     return replace(recipe, pad_color=(red, green, blue))
-
-
-def _torchvision_entry(name: str) -> Any:
-    """The entry of a full name, like ResNet50_Weights.IMAGENET1K_V2."""
-    try:
-        models = importlib.import_module("torchvision.models")
-    except (ImportError, RuntimeError) as error:  # RuntimeError: a wheel for another torch, whose operators are missing
-        raise MissingExtraError("torchvision", None, f"recipe_from_torchvision({name!r})") from error
-    try:
-        return models.get_weight(name)
-    except (ValueError, AttributeError, KeyError) as error:
-        kinds = [getattr(models, kind) for kind in dir(models) if kind.endswith("_Weights")]
-        known = [f"{kind.__name__}.{entry}" for kind in kinds for entry in kind.__members__]
-        raise UnknownNameError("torchvision entry", name, known) from error
 
 
 def _timm_fields(cfg: Any) -> tuple[dict[str, Any], str]:

@@ -19,6 +19,7 @@ from photosite.prep.fields import MAX_SIZE, is_number
 from photosite.prep.geometry import FILTER_SUPPORT
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF
+from photosite.prep.source import display_text
 
 MAX_BYTES = 1 << 20
 """The largest config that is read; published ones have less than a kilobyte."""
@@ -118,8 +119,8 @@ def recipe_from_huggingface(config: Any) -> Recipe:
     """
     if isinstance(config, str | Path):
         path = _config_file(Path(config))
-        values, name = _read(path), path.absolute().parent.name
-        where = f"{path.name} of {name}"
+        values, name = _read(path), display_text(path.absolute().parent.name)
+        where = f"{display_text(path.name)} of {name}"
     else:
         values, name, where = config.to_dict() if hasattr(config, "to_dict") else config, "", "config"
     if isinstance(values, Mapping) and isinstance(values.get("image_processor"), Mapping):  # processor_config.json

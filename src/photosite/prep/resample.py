@@ -185,4 +185,5 @@ def _along(picture: npt.NDArray[np.uint8], axis: int, side: Taps) -> npt.NDArray
     for tap in range(int(side.count.max())):
         pixels = np.take(picture, np.minimum(side.start + tap, last), axis)
         total += pixels.astype(np.int32) * side.weights[:, tap].reshape(shape)
-    return np.clip(total >> PRECISION_BITS, 0, 255).astype(np.uint8)
+    levels: npt.NDArray[np.int32] = np.clip(total >> PRECISION_BITS, 0, 255)
+    return levels.astype(np.uint8)

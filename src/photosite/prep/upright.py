@@ -18,6 +18,7 @@ _METHODS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_SQUARE = 512  # pixels a side
 _VIEWS: dict[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] = {
     2: lambda stored: stored[:, ::-1],
     3: lambda stored: stored[::-1, ::-1],
@@ -67,9 +68,15 @@ def upright_array(stored: npt.NDArray[np.uint8], orientation: int) -> npt.NDArra
     if view is None:
         return stored
     turned = view(stored)
+    height, width, channels = turned.shape
     picture = np.empty(turned.shape, np.uint8)
-    for channel in range(turned.shape[2]):  # one after the other: NumPy turns a plane several times faster than RGB
-        picture[..., channel] = turned[..., channel]
+    # Squares, since rows become columns and a square of each fits a processor's cache; in it channel by channel, since
+    # NumPy turns a plane several times faster than pixels of three bytes.
+    for top in range(0, height, _SQUARE):
+        for left in range(0, width, _SQUARE):
+            square = slice(top, top + _SQUARE), slice(left, left + _SQUARE)
+            for channel in range(channels):
+                picture[*square, channel] = turned[*square, channel]
     return picture
 
 

@@ -70,7 +70,7 @@ def color_planes(picture: Picture) -> tuple[Space, ...]:
         ),
         Space(
             "Linear light",
-            "The curve undone: twice the number is twice the light. Most of a picture turns out to be dark.",
+            "The curve undone: twice the number is twice the light. The middle level, 128, is only 0.216 of white.",
             "x / 12.92 near black, else ((x + 0.055) / 1.055)^2.4",
             _three([_channel(c, linear[..., c], 1) for c in range(3)]),
         ),
@@ -99,7 +99,7 @@ def color_planes(picture: Picture) -> tuple[Space, ...]:
         Space(
             "Lab",
             "Made so that equal steps look alike: lightness, green against red, blue against yellow. White is D65.",
-            "L* = 116 f(Y) − 16, f the cube root",
+            "L* = 116 f(Y) − 16, f the cube root, a line near black",
             _three(
                 [
                     _drawn("L*", lab[..., 0], 0, 100, GRAYS, "black 0, white 100"),

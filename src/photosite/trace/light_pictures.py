@@ -95,7 +95,7 @@ def light_pictures(
         sensor: what looks at the picture, without noise.
     """
     size_hw = (picture.shape[0], picture.shape[1])
-    near_box, sample_box = neighborhood(at_xy, size_hw), center_sample(size_hw)
+    near_box, sample_box = neighborhood(at_xy, size_hw), center_sample(size_hw, SAMPLE_PIXELS)
     near_rgb, near_counts = _cut(picture, near_box), counts_of(picture, near_box, sensor)
     near_name = f"rows {near_box[0]} … {near_box[2] - 1}, columns {near_box[1]} … {near_box[3] - 1}"
     sample = _cut(picture, sample_box)
@@ -128,18 +128,18 @@ def light_pictures(
     )
 
 
-def center_sample(size_hw: tuple[int, int], at_most: int = SAMPLE_PIXELS) -> Box:
+def center_sample(size_hw: tuple[int, int], at_most: int) -> Box:
     """The center of a photo, of its proportions and of at most so many pixels; the whole of a smaller one.
 
     It begins at an even row and column, so that the mosaic and the blocks of chroma stay where they are.
 
-    >>> center_sample((375, 500)), center_sample((4000, 5000))
+    >>> center_sample((375, 500), 10**6), center_sample((4000, 5000), 10**6)
     ((0, 0, 375, 500), (1552, 1940, 2446, 3058))
     """
     height, width = size_hw
     shrink = min(1.0, math.sqrt(at_most / (height * width)))
-    kept_h = min(height, max(1, math.floor(height * shrink)))
-    kept_w = min(width, max(1, math.floor(width * shrink)), max(1, at_most // kept_h))
+    kept_w = min(max(1, math.floor(width * shrink)), at_most)
+    kept_h = min(max(1, math.floor(height * shrink)), at_most // kept_w)
     top, left = (((side - kept) // 4) * 2 for side, kept in ((height, kept_h), (width, kept_w)))
     return top, left, top + kept_h, left + kept_w
 

@@ -64,7 +64,7 @@ def erase(batch: Tensor, size: int, generator: torch.Generator) -> Tensor:
 
 
 def enlarge(batch: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Make a whole batch 1.5 or 2 times as large, in a share of all calls, so that a network learns objects in all sizes.
+    """Make a whole batch 1.5 or 2 times as large, in a share of the calls, so that objects come in more sizes.
 
     Args:
         batch: (B, C, H, W), normalized.
