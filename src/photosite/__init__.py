@@ -12,7 +12,9 @@ if TYPE_CHECKING:  # the table below once more, for type checkers and editors; a
     from photosite.graph.capture import capture as capture
     from photosite.nets import create_model as create_model
     from photosite.nets import list_models as list_models
+    from photosite.prep.fast import resize as resize
     from photosite.prep.load import load as load
+    from photosite.prep.load_many import load_many as load_many
     from photosite.prep.recipe import Recipe as Recipe
     from photosite.prep.recipes import get_recipe as get_recipe
 
@@ -25,6 +27,8 @@ _PUBLIC = {
     "get_recipe": "photosite.prep.recipes",
     "list_models": "photosite.nets",
     "load": "photosite.prep.load",
+    "load_many": "photosite.prep.load_many",
+    "resize": "photosite.prep.fast",
 }
 """Where each public name lives. A name must not be a folder's too: `trace` is one, so its function is not here."""
 
