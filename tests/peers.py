@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import Any, NoReturn
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -33,9 +35,15 @@ def import_torchvision() -> Any:
 
 
 def import_peer(name: str) -> Any:
-    """Import a module that only tests use; skip where it is missing."""
+    """Import a module that only tests use, and undo what it does to others; skip where it is missing.
+
+    colour changes how NumPy prints, and where matplotlib is missing it puts mocks in its place.
+    """
     try:
-        with np.printoptions():  # importing colour changes how NumPy prints, for everyone
-            return importlib.import_module(name)
+        with np.printoptions():
+            module = importlib.import_module(name)
     except ImportError as error:
         missing_peer(name, error)
+    for other in [key for key, value in sys.modules.items() if isinstance(value, Mock)]:
+        del sys.modules[other]
+    return module

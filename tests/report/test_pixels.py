@@ -136,9 +136,9 @@ def test_the_neighborhood_in_numbers() -> None:
 
 
 def test_the_chosen_pixel_is_framed() -> None:
-    top, left = chelsea().pictures.near_box[:2]
-    frame = f'<rect x="{225 - left}" y="{120 - top}" width="1" height="1"/>'
-    assert rendered().count(frame) == 2
+    assert rendered().count('<rect x="8" y="8" width="1" height="1"/>') == 2  # the middle of the neighborhood
+    at_the_edge = render(recorded(np.zeros((30, 40, 3), np.uint8), (38, 3)))
+    assert at_the_edge.count('<rect x="14" y="3" width="1" height="1"/>') == 2  # which then begins at column 24
 
 
 def test_what_the_script_says_of_each_neighbor() -> None:

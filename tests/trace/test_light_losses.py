@@ -95,6 +95,13 @@ def test_the_close_up_is_where_most_is_lost() -> None:
     np.testing.assert_array_equal(found.photo.pixels, photo[64:96, 96:128])
 
 
+def test_the_close_up_of_chroma_is_where_color_changes() -> None:
+    photo = np.full((100, 140, 3), 120, np.uint8)
+    photo[40:50, 40:50] = np.random.default_rng(0).integers(0, 256, (10, 10, 1))  # gray: chroma loses nothing
+    photo[70:90:2, 100:120] = 200, 20, 60
+    assert subsampling(photo).close_box == (64, 96, 96, 128)
+
+
 def test_errors_share_their_limits() -> None:
     errors = {"a": np.array([[0.0, 3.0]]), "b": np.array([[0.0, 9.0]])}
     first, second = error_tiles(errors, "levels")

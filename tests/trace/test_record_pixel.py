@@ -15,8 +15,8 @@ from photosite.prep.recipes import get_recipe
 from photosite.sensor import METHODS
 from photosite.trace import light_pictures
 from photosite.trace.light_losses import subsampling
-from photosite.trace.pixel import pixel_json
-from photosite.trace.record_pixel import PixelTrace, dumps, record_pixel, to_json
+from photosite.trace.pixel import UNITS, pixel_json
+from photosite.trace.record_pixel import PHOTO_UNITS, PixelTrace, dumps, record_pixel, to_json
 
 CIFAR10 = get_recipe("cifar10")
 THREE = [float, float, float]
@@ -55,7 +55,7 @@ SCHEMA: dict[str, Any] = {
         "input": {"channels": str, "mean": THREE, "std": THREE},
     },
     "recipe": {"name": str},
-    "units": dict.fromkeys(("at", "rgb", "linear", "hsv", "ycbcr", "lab", "bayer", "normalized"), str),
+    "units": dict.fromkeys(("at", "rgb", "linear", "hsv", "ycbcr", "lab", "bayer", "normalized", "photo"), str),
     "version": str,
 }
 
@@ -96,7 +96,9 @@ def test_its_parts_are_those_of_the_library() -> None:
     trace = recorded(photo)
     found = to_json(trace, None)
     assert found["at"] == {"x": 30, "y": 25}  # the center
-    assert {key: found[key] for key in pixel_json(trace.pixel)} == pixel_json(trace.pixel)
+    of_the_pixel = pixel_json(trace.pixel)
+    assert {key: found[key] for key in of_the_pixel if key != "units"} | {"units": UNITS} == of_the_pixel
+    assert found["units"] == {**UNITS, "photo": PHOTO_UNITS}
     assert trace.pictures.demosaicing is not None
     for key, losses in (("demosaicing", trace.pictures.demosaicing.losses), ("subsampling", subsampling(photo).losses)):
         for loss in losses:

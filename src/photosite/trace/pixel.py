@@ -227,7 +227,7 @@ def photosite_at(picture: Picture, at_xy: tuple[int, int], sensor: Sensor) -> Ph
     raw = undevelop(near, inverse_curve=srgb_to_linear, sensor=sensor, exposure_seconds=EXPOSURE_SECONDS)
     warmth = dark_electrons((1, 1), sensor, EXPOSURE_SECONDS, None)
     electrons = held_electrons(light_electrons(raw.photons, sensor, None) + warmth, sensor)
-    camera_rgb = {"photo": _triple(correct_color(linear, raw.color_matrix)[here])}
+    camera_rgb = {"photo": _triple(correct_color(linear, np.linalg.inv(raw.color_matrix))[here])}
     developed = {"photo": _levels(near[here])}
     if min(near.shape[:2]) >= 2:
         light = balance_white(normalize_counts(raw.raw_counts, sensor), raw.white_balance_gains, sensor.pattern)

@@ -13,7 +13,14 @@ from photosite.prep.recipe import Picture, Recipe
 from photosite.sensor import FULL_FRAME
 from photosite.trace.light_losses import Comparison
 from photosite.trace.light_pictures import LightPictures, light_pictures
-from photosite.trace.pixel import Pixel, checked_xy, pixel_at, pixel_json
+from photosite.trace.pixel import UNITS, Pixel, checked_xy, pixel_at, pixel_json
+
+PHOTO_UNITS = (
+    "sampled: the half-open box of photo pixels that demosaicing and subsampling were measured on; errors are "
+    "distances to the photo in `unit`: mean over all (of demosaicing over all channels too), max of any pixel, "
+    "share_above_one of the pixels; input: mean and standard deviation of each channel of the normalized input"
+)
+"""What the numbers of the group `photo` are, for `to_json`."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def to_json(trace: PixelTrace, out: Path | None) -> dict[str, Any]:
             },
         },
         "recipe": trace.recipe,
+        "units": {**UNITS, "photo": PHOTO_UNITS},
         "notes": list(trace.notes),
         "out": None if out is None else str(out),
         "version": trace.version,
