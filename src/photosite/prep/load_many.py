@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
@@ -21,6 +22,7 @@ MEGAPIXELS_IN_FLIGHT = 64.0
 
 Made = TypeVar("Made")
 
+_GLANCE_S = 0.005  # for how long the other rows are not looked after
 _ROWS_AHEAD = 8  # of each thread: enough to stay busy behind one slow picture
 _PIXELS_PER_MEGAPIXEL = 1_000_000
 
@@ -59,14 +61,14 @@ class _Flight:
         self,
         sources: Iterator[Source],
         pool: ThreadPoolExecutor,
-        ahead: int,
+        threads: int,
         budget: int,
         options: Options,
         then: Callable[[Picture], Any] | None,
     ):
         self.sources = enumerate(sources)
         self.pool = pool
-        self.ahead = ahead
+        self.threads = threads
         self.budget = budget
         self.options = options
         self.then = then
@@ -78,7 +80,7 @@ class _Flight:
 
     def advance(self) -> None:
         """Begin all that may begin: headers as far ahead as is allowed, pixels as far as there is room."""
-        while not self.ended and len(self.rows) < self.ahead:
+        while not self.ended and len(self.rows) < _ROWS_AHEAD * self.threads:
             try:
                 index, source = next(self.sources)
             except StopIteration:
@@ -105,8 +107,12 @@ class _Flight:
         """Wait for the first row, and keep the workers busy for the time that the consumer will take."""
         first = self.rows[0]
         while not (first.admitted and first.future.done()):
-            next_header = [row.future for row in self.rows if not row.admitted and not row.future.done()][:1]
-            wait([first.future, *next_header], return_when=FIRST_COMPLETED)
+            if first.admitted and sum(row.admitted and not row.future.done() for row in self.rows) > self.threads:
+                with suppress(TimeoutError):  # the workers have enough to do for now; waiting for one costs least
+                    first.future.exception(timeout=_GLANCE_S)
+            else:
+                next_header = [row.future for row in self.rows if not row.admitted and not row.future.done()][:1]
+                wait([first.future, *next_header], return_when=FIRST_COMPLETED)
             self.advance()
         self.rows.popleft()
         self.in_hand = first.area
@@ -215,7 +221,7 @@ def load_many(
         raise ShapeError(f"load_many: wants several sources, got one {kind}; give [source], or use load")
     budget = int(max_megapixels_in_flight * _PIXELS_PER_MEGAPIXEL)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="photosite-load")
-    flight = _Flight(iter(sources), pool, _ROWS_AHEAD * threads, budget, Options(**options), then)
+    flight = _Flight(iter(sources), pool, threads, budget, Options(**options), then)
     return _in_order(flight, raises=on_error == "raise")
 
 

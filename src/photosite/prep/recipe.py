@@ -147,7 +147,9 @@ class Recipe:
                 f"got {shape_text(row.shape)} {row.dtype}{state}"
             )
         geometry = self.geometry((picture.shape[0], picture.shape[1]))
-        if self._can_fuse(geometry) and row.flags.c_contiguous and fast.wanted():
+        height, width = geometry.resized_hw
+        # a resized line of 1 x 4000 is 262 megapixels, of which the crop keeps 0.05: worth loading the kernels at once
+        if self._can_fuse(geometry) and row.flags.c_contiguous and fast.wanted(1 + height * width // 2**22):
             fast.window(
                 picture, geometry.resized_hw, geometry.start_hw, self.interpolation, numbers=row, table=self._table
             )
