@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -100,6 +101,27 @@ def test_without_numba_the_bits_are_the_same() -> None:
         compiled = fast.resize(picture, (40, 30), interpolation)
         with patch.object(fast, "kernels", lambda: None):
             np.testing.assert_array_equal(fast.resize(picture, (40, 30), interpolation), compiled)
+
+
+def test_an_older_pillow_is_led_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOTOSITE_KERNELS", "0")
+    monkeypatch.setattr(fast, "PILLOW_MIXES_ROWS_FIRST", False)
+    sizes: list[tuple[int, int]] = []
+    real = Image.Image.resize
+
+    def resize(image: Image.Image, size: tuple[int, int], *rest: Any) -> Image.Image:
+        sizes.append(size)
+        return real(image, size, *rest)
+
+    monkeypatch.setattr(Image.Image, "resize", resize)
+    picture = noise(400, 40, 0)
+    for interpolation in sorted(FILTER_SUPPORT):
+        sizes.clear()
+        tall = fast.resize(picture, (100, 30), interpolation)
+        assert sizes == ([(30, 100)] if interpolation == "nearest" else [(40, 100), (30, 100)])
+        np.testing.assert_array_equal(tall, pillow(picture, (100, 30), interpolation))
+        wide = fast.resize(picture.swapaxes(0, 1).copy(), (30, 100), interpolation)
+        np.testing.assert_array_equal(wide, pillow(picture.swapaxes(0, 1).copy(), (30, 100), interpolation))
 
 
 def test_threads_do_not_disturb_each_other() -> None:

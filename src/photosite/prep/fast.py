@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image
 
 from photosite.errors import RangeError, ShapeError, UnknownNameError
@@ -25,6 +26,8 @@ Picture = npt.NDArray[np.uint8]
 
 KINDS = tuple(FILTERS)
 """Filters that the kernels know, in the order of their numbers."""
+PILLOW_MIXES_ROWS_FIRST = int(PIL.__version__.split(".")[0]) >= 13
+"""Whether this Pillow has the order of `resample.rows_first`; an older one is led through it in two steps."""
 PATIENCE = 24
 """How many pictures a process resizes before it loads the kernels; about as long as loading them takes."""
 
@@ -59,8 +62,11 @@ def resize(picture: Picture, size_hw: tuple[int, int], interpolation: str = "bil
         levels = np.empty((height, width, 3), np.uint8)
         window(picture, (height, width), (0, 0), interpolation, levels=levels)
         return levels
-    image = Image.fromarray(picture).resize((width, height), Image.Resampling[interpolation.upper()])
-    return np.array(image)
+    image, method = Image.fromarray(picture), Image.Resampling[interpolation.upper()]
+    picture_hw = (picture.shape[0], picture.shape[1])
+    if not PILLOW_MIXES_ROWS_FIRST and interpolation in KINDS and rows_first(picture_hw, (height, width)):
+        image = image.resize((image.width, height), method)
+    return np.array(image.resize((width, height), method))
 
 
 def wanted(pictures: int = 1) -> bool:
