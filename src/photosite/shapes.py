@@ -1,4 +1,4 @@
-"""Axis letters, pairs and the checks that arrays pass at our borders.
+"""Axis letters, pairs and the checks that arrays and numbers pass at our borders.
 
 Axis letters are the same everywhere: B batch, C channels, H rows, W columns, O filters,
 K kernel, N tokens, D width. Sizes are always (height, width) and say so: `size_hw`.
@@ -7,6 +7,9 @@ K kernel, N tokens, D width. Sizes are always (height, width) and say so: `size_
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from photosite.errors import RangeError, ShapeError
 
@@ -50,3 +53,13 @@ def shape_text(shape: Sequence[int]) -> str:
     '64 × 112 × 112'
     """
     return " × ".join(str(side) for side in shape) if shape else "scalar"
+
+
+def is_number(value: Any, whole: bool, low: float, high: float) -> bool:
+    """Whether this is a number within limits; neither NaN nor infinity nor True is.
+
+    >>> is_number(3, True, 1, 5), is_number(3.5, True, 1, 5), is_number(float("nan"), False, 1, 5)
+    (True, False, False)
+    """
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    return isinstance(value, kinds) and not isinstance(value, bool) and bool(low <= value <= high)

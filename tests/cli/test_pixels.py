@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from photosite.cli import main
 from photosite.prep.load import load_with_info
 from photosite.prep.recipes import get_recipe
 from photosite.trace.record_pixel import dumps, record_pixel, to_json
+from tests.cli.program import assert_hostile_name_harms_nobody, run
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +27,8 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _run(*words: str | os.PathLike[str], cwd: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "photosite", *words],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-
-
 def test_json_is_one_object_and_two_files_are_written(photo: Path, tmp_path: Path) -> None:
-    done = _run("pixels", photo, "--at", "17,42", "--json", "--out", "here", cwd=tmp_path)
+    done = run("pixels", photo, "--at", "17,42", "--json", "--out", "here", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
     assert {"rgb", "hsv", "ycbcr", "lab", "linear", "bayer", "normalized", "units"} <= set(found)
@@ -57,7 +45,7 @@ def test_json_is_one_object_and_two_files_are_written(photo: Path, tmp_path: Pat
 
 
 def test_the_table_fits_80_columns_and_ends_with_the_report(photo: Path, tmp_path: Path) -> None:
-    done = _run("pixels", photo, cwd=tmp_path)
+    done = run("pixels", photo, cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
     lines = done.stdout.decode().splitlines()
     assert lines[0].endswith("PNG 90 × 120 px · pixel x 60, y 45")
@@ -106,7 +94,7 @@ def test_pattern_and_recipe_are_taken(photo: Path, tmp_path: Path, capfd: pytest
 
 
 def test_standard_input_is_a_photo_too(photo: Path, tmp_path: Path) -> None:
-    done = _run("pixels", "-", "--json", cwd=tmp_path, stdin=photo.read_bytes())
+    done = run("pixels", "-", "--json", cwd=tmp_path, stdin=photo.read_bytes())
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
     assert found["picture"]["path"] == "<bytes>"
@@ -215,13 +203,7 @@ def test_an_interrupted_write_leaves_nothing(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are not UTF-8 exist on Linux only")
 def test_a_name_from_hell_harms_nobody(photo: Path, tmp_path: Path) -> None:
-    hostile = tmp_path / os.fsdecode(b"\x1b[31m<script>alert(1)<!-- \xff.png")
-    hostile.write_bytes(photo.read_bytes())
-    done = _run("pixels", hostile, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr.decode()
-    assert b"\x1b[31m" not in done.stdout + done.stderr
-    page = next((tmp_path / "photosite-out").rglob("pixels.html")).read_text(encoding="utf-8")
-    assert "<script>alert" not in page
+    assert_hostile_name_harms_nobody("pixels", photo, tmp_path, "pixels.html")
 
 
 @pytest.mark.slow

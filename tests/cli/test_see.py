@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,19 +11,7 @@ import pytest
 from PIL import Image
 
 from photosite.cli import main
-
-
-def _run(*words: str, cwd: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run the command line; one thread, since several of these run beside each other."""
-    return subprocess.run(
-        [sys.executable, "-m", "photosite", *words],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=False,
-    )
+from tests.cli.program import assert_hostile_name_harms_nobody, run
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +23,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_json_is_one_object_on_stdout_and_three_files_are_written(photo: Path, tmp_path: Path) -> None:
-    done = _run("see", str(photo), "--json", "--out", "here", cwd=tmp_path)
+    done = run("see", str(photo), "--json", "--out", "here", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
     assert found["model"]["name"] == "photosite_resnet12"
@@ -59,7 +45,7 @@ def test_json_is_one_object_on_stdout_and_three_files_are_written(photo: Path, t
 
 
 def test_the_table_fits_80_columns_and_ends_with_the_report(photo: Path, tmp_path: Path) -> None:
-    done = _run("see", str(photo), "--size", "32", cwd=tmp_path)
+    done = run("see", str(photo), "--size", "32", cwd=tmp_path)
     assert done.returncode == 0, done.stderr.decode()
     lines = done.stdout.decode().splitlines()
     assert lines[-1].startswith("report: photosite-out/a_photo.jpg-")
@@ -70,7 +56,7 @@ def test_the_table_fits_80_columns_and_ends_with_the_report(photo: Path, tmp_pat
 
 
 def test_standard_input_is_a_photo_too(photo: Path, tmp_path: Path) -> None:
-    done = _run("see", "-", "--json", "--size", "32", cwd=tmp_path, stdin=photo.read_bytes())
+    done = run("see", "-", "--json", "--size", "32", cwd=tmp_path, stdin=photo.read_bytes())
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout)["picture"]["path"] == "<bytes>"
 
@@ -133,17 +119,7 @@ def test_an_output_that_cannot_be_written_is_one_line(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are not UTF-8 exist on Linux only")
 def test_a_name_from_hell_harms_nobody(photo: Path, tmp_path: Path) -> None:
-    name = b"\x1b[31m</script><script>alert(1)<!-- \xff.jpg".replace(b"/", b"")
-    hostile = tmp_path / os.fsdecode(name)
-    hostile.write_bytes(photo.read_bytes())
-    done = subprocess.run(
-        [sys.executable, "-m", "photosite", "see", hostile, "--size", "32"],
-        cwd=tmp_path, capture_output=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    assert b"\x1b[31m" not in done.stdout + done.stderr
-    page = next((tmp_path / "photosite-out").rglob("report.html")).read_text(encoding="utf-8")
-    assert "<script>alert" not in page
+    assert_hostile_name_harms_nobody("see", photo, tmp_path, "report.html")
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from photosite.errors import RangeError, UnknownNameError
-from photosite.prep.fields import MAX_SIZE, NAMES, checked_fields, is_number
+from photosite.prep.fields import MAX_SIZE, NAMES, checked_fields
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import RECIPES
 
@@ -45,11 +45,6 @@ def test_every_name_of_a_field_is_taken(field: str) -> None:
         # 'none' is the one rule without a size
         also = {"size_hw": None} if name == "none" else {}
         assert getattr(replace(IMAGENET, **{field: name}, **also), field) == name
-
-
-@pytest.mark.parametrize("value", [True, False, "1", None, [1], 1.5, 0, 6, float("nan")])
-def test_what_is_no_whole_number_from_1_to_5(value: Any) -> None:
-    assert not is_number(value, True, 1, 5)
 
 
 def test_the_largest_size_is_taken() -> None:

@@ -43,3 +43,12 @@ class Reader(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.texts).split())
+
+    def assert_fetches_nothing(self) -> None:
+        """No tag has a style or handler of its own, and every address is a place in the page or inlined data."""
+        for tag, attributes in self.tags:
+            assert "style" not in attributes, f"{tag} has a style of its own, which the policy would refuse"
+            assert not any(name.startswith("on") for name in attributes), f"{tag} has a handler of its own"
+            for name in ("src", "href", "xlink:href", "action", "data", "srcset", "poster"):
+                value = attributes.get(name) or "#"
+                assert value.startswith(("#", "data:image/")), (tag, name, value[:80])

@@ -98,12 +98,7 @@ def test_the_policy_stands_before_anything_it_rules() -> None:
 
 def test_nothing_is_fetched() -> None:
     reader = Reader(rendered())
-    for tag, attributes in reader.tags:
-        assert "style" not in attributes, f"{tag} has a style of its own, which the policy would refuse"
-        assert not any(name.startswith("on") for name in attributes), f"{tag} has a handler of its own"
-        for name in ("src", "href", "xlink:href", "action", "data", "srcset", "poster"):
-            value = attributes.get(name) or "#"
-            assert value.startswith(("#", "data:image/")), (tag, name, value[:80])
+    reader.assert_fetches_nothing()
     inlined = "".join(reader.inside["style"] + reader.inside["script"])
     assert not re.search(
         r"https?://|@import|url\(|fetch\(|XMLHttpRequest|import\(|WebSocket|innerHTML|eval\(",

@@ -1,9 +1,11 @@
-"""The model that a user named: one of ours, torchvision's, timm's, or any function that gives a module.
+"""The model and the recipe that a user named: ours, torchvision's, timm's, and whatever else can be named.
 
 resnet50                 ours
 torchvision:resnet50     torchvision's definition; its weights only from a file, nothing is downloaded
 timm:vit_tiny_patch16_224
 package.module:function  called without arguments, from the working directory or any installed package
+
+Recipes are named likewise, see `find_recipe`.
 """
 
 from __future__ import annotations

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-import threading
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,9 @@ PILLOW_MIXES_ROWS_FIRST = int(PIL.__version__.split(".")[0]) >= 13
 PATIENCE = 24
 """How many pictures a process resizes before it loads the kernels; about as long as loading them takes."""
 
+_NO_TABLE = np.zeros((3, 256), np.float32)  # what the kernels get in place of the result that is not asked for
+_NO_LEVELS = np.zeros((0, 0, 3), np.uint8)
+_NO_NUMBERS = np.zeros((3, 0, 0), np.float32)
 _resized = 0
 
 
@@ -117,23 +119,15 @@ def window(
         KINDS.index(interpolation),
         float(FILTER_SUPPORT[interpolation]),
         rows_first(picture_hw, size_hw),
-        _no_table() if table is None else table,
-        _no_levels() if levels is None else levels,
-        _no_numbers() if numbers is None else numbers,
+        _NO_TABLE if table is None else table,
+        _NO_LEVELS if levels is None else levels,
+        _NO_NUMBERS if numbers is None else numbers,
     )
 
 
-_loading = threading.Lock()
-
-
+@cache
 def kernels() -> Any | None:
     """The compiled kernels, or None where Numba is missing or told not to compile."""
-    with _loading:
-        return _load()
-
-
-@lru_cache(maxsize=1)
-def _load() -> Any | None:
     try:
         import numba
     except ImportError:
@@ -141,18 +135,3 @@ def _load() -> Any | None:
     if numba.config.DISABLE_JIT:
         return None
     return importlib.import_module("photosite.prep.kernels")
-
-
-@lru_cache(maxsize=1)
-def _no_table() -> npt.NDArray[np.float32]:
-    return np.zeros((3, 256), np.float32)
-
-
-@lru_cache(maxsize=1)
-def _no_levels() -> Picture:
-    return np.zeros((0, 0, 3), np.uint8)
-
-
-@lru_cache(maxsize=1)
-def _no_numbers() -> npt.NDArray[np.float32]:
-    return np.zeros((3, 0, 0), np.float32)

@@ -12,6 +12,7 @@ import numpy as np
 
 from photosite.errors import RangeError, UnknownNameError
 from photosite.prep.geometry import FILTER_SUPPORT, RESIZE_RULES
+from photosite.shapes import is_number
 
 MAX_SIZE = 16_384
 """The largest side that a recipe may ask for."""
@@ -64,16 +65,6 @@ def checked_fields(values: Mapping[str, Any]) -> dict[str, Any]:
     if rule in ("shortest", "longest") and size_hw[0] != size_hw[1]:
         raise _wrong(values, "size_hw", f"two equal sides with resize={rule!r}")
     return plain
-
-
-def is_number(value: Any, whole: bool, low: float, high: float) -> bool:
-    """Whether this is a number within limits; neither NaN nor infinity nor True is.
-
-    >>> is_number(3, True, 1, 5), is_number(3.5, True, 1, 5), is_number(float("nan"), False, 1, 5)
-    (True, False, False)
-    """
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool) and bool(low <= value <= high)
 
 
 def _plain_numbers(values: Mapping[str, Any]) -> dict[str, Any]:

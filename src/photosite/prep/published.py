@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from photosite.errors import RangeError, ShapeError, UnknownNameError
-from photosite.prep.fields import MAX_SIZE, is_number
+from photosite.prep.fields import MAX_SIZE
 from photosite.prep.published_hf import recipe_from_huggingface
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import IMAGENET_MEAN, IMAGENET_STD
+from photosite.shapes import is_number
 
 __all__ = ["recipe_from_huggingface", "recipe_from_timm", "recipe_from_torchvision"]
 

@@ -15,11 +15,12 @@ from typing import Any
 from PIL import Image
 
 from photosite.errors import PhotositeError, RangeError, UnknownNameError
-from photosite.prep.fields import MAX_SIZE, is_number
+from photosite.prep.fields import MAX_SIZE
 from photosite.prep.geometry import FILTER_SUPPORT
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF
 from photosite.prep.source import display_text
+from photosite.shapes import is_number
 
 MAX_BYTES = 1 << 20
 """The largest config that is read; published ones have less than a kilobyte."""

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.prep import fast
-from photosite.prep.fields import MAX_SIZE, checked_fields, is_number
+from photosite.prep.fields import MAX_SIZE, checked_fields
 from photosite.prep.geometry import Geometry, resized_size, window_start
-from photosite.shapes import shape_text
+from photosite.shapes import is_number, shape_text
 
 Picture = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, sRGB, upright."""

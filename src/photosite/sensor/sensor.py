@@ -10,6 +10,7 @@ import numpy as np
 
 from photosite.errors import RangeError
 from photosite.sensor.bayer import channel_at
+from photosite.shapes import is_number
 
 LIMITS: dict[str, tuple[bool, float, float, str]] = {
     "full_well_electrons": (False, 1, 1e9, "a number from 1 to 1e9"),
@@ -68,13 +69,13 @@ class Sensor:
         if not (
             isinstance(efficiency, Sequence | np.ndarray)
             and len(efficiency) == 3
-            and all(_is_number(share, False, 0, 1) and share > 0 for share in efficiency)
+            and all(is_number(share, False, 0, 1) and share > 0 for share in efficiency)
         ):
             raise self._wrong("quantum_efficiency_rgb", "3 numbers above 0 and at most 1")
         object.__setattr__(self, "quantum_efficiency_rgb", tuple(float(share) for share in efficiency))
         for field, (whole, low, high, wanted) in LIMITS.items():
             value = getattr(self, field)
-            if not _is_number(value, whole, low, high):
+            if not is_number(value, whole, low, high):
                 raise self._wrong(field, wanted)
             object.__setattr__(self, field, int(value) if whole else float(value))  # frozen for everyone else
         channel_at(self.pattern)
@@ -103,12 +104,6 @@ class Sensor:
 
     def _wrong(self, field: str, wanted: str) -> RangeError:
         return RangeError(f"sensor: {field} wants {wanted}, got {getattr(self, field)!r}")
-
-
-def _is_number(value: Any, whole: bool, low: float, high: float) -> bool:
-    """Whether this is a number within limits; neither NaN nor infinity nor True is."""
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    return isinstance(value, kinds) and not isinstance(value, bool) and bool(low <= value <= high)
 
 
 FULL_FRAME = Sensor()
