@@ -1,7 +1,8 @@
 """From JPEG bytes, or from a picture, to a model's input, against the usual chain on Pillow; one thread.
 
-Photos are ImageNet's own of 500 x 375 where $PHOTOSITE_DATA has them, and those of scikit-image at that size (quality 95,
-halved chroma; smoother, so quicker to decode) and at 12 megapixels. Every pair of results is compared before it is timed: exact means bit for bit.
+Photos are ImageNet's own of 500 x 375 where $PHOTOSITE_DATA has them; and those of scikit-image at that size (quality
+95, halved chroma; smoother, so quicker to decode) and at 12 megapixels. Every pair of results is compared before it is
+timed: exact means bit for bit.
 """
 
 from __future__ import annotations
@@ -158,8 +159,8 @@ def main() -> None:
     publish(
         "prepare",
         results,
-        notes="wanted: 2.4 on ImageNet's photos (missed), 5, 2, 3.8 and about 2 in threads; scaled decoding is not exact, "
-        "the docstring of load has its error",
+        notes="wanted: 2.4 on ImageNet's photos (missed), 5, 2, 3.8 and about 2 in threads; scaled decoding is "
+        "not exact, the docstring of load has its error",
     )
 
 
