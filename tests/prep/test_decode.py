@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 from photosite.errors import PictureError, RangeError
 from photosite.prep.load import load, load_with_info
 from photosite.prep.modes import Conversion
-from tests.prep.cases import TABLE, animated, encode, frames, huge_png, jpeg, long_gif, picture, pixels
+from tests.prep.cases import TABLE, animated, encode, frames, huge_png, jpeg, long_gif, picture, pixels, profile
 
 ROWS = {case.id: case for case in TABLE}
 
@@ -102,7 +102,8 @@ def test_what_cannot_be_tolerated_keeps_its_code(row: str) -> None:
 
 def test_pillows_switch_for_the_whole_process_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
-    assert "LOAD_TRUNCATED_IMAGES is on" in load_with_info(jpeg())[1].notes[0]
+    for data in (encode(picture(), "PNG"), jpeg(progressive=True), jpeg()[:-2]):
+        assert "LOAD_TRUNCATED_IMAGES is on" in load_with_info(data)[1].notes[0]
 
 
 # --- bombs -----------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ def test_whatever_conversion_raises_is_named(fault: type[Exception], monkeypatch
 
     for method in ("to_rgb", "of_pixels"):
         monkeypatch.setattr(Conversion, method, fail)
-    for data in (jpeg(), encode(picture(), "PNG")):
+    for data in (jpeg(icc_profile=profile("sRGB")), encode(picture(), "PNG")):
         with pytest.raises(PictureError, match=r"converting RGB to RGB: .*odd") as caught:
             load(data)
         assert caught.value.code == ("out_of_memory" if fault is MemoryError else "corrupt")

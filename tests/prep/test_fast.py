@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ def _kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOSITE_KERNELS", "1")
 
 
+ROOT = Path(__file__).parents[2]
 SIDES = st.one_of(st.integers(1, 30), st.integers(30, 400))
 
 
@@ -90,6 +92,20 @@ def test_nothing_is_read_or_written_beyond_the_arrays() -> None:
         assert (target[-128:] == 77).all()
 
 
+def test_numbers_are_written_where_they_belong_and_nowhere_else() -> None:
+    rng = np.random.default_rng(8)
+    table = np.zeros((3, 256), np.float32)
+    for _ in range(300):
+        height, width, rows, columns = (int(side) for side in rng.integers(1, 150, 4))
+        picture = np.zeros((height, width, 3), np.uint8)
+        target = np.full(rows * columns * 3 + 256, 77, np.float32)
+        numbers = target[128:-128].reshape(3, rows, columns)
+        fast.window(picture, (rows, columns), (0, 0), "box", numbers=numbers, table=table)
+        assert not numbers.any()
+        assert (target[:128] == 77).all()
+        assert (target[-128:] == 77).all()
+
+
 def test_views_are_taken_as_they_are_seen() -> None:
     picture = noise(90, 120, 1)[::-2, 10:100:3]
     np.testing.assert_array_equal(fast.resize(picture, (20, 17)), pillow(picture.copy(), (20, 17), "bilinear"))
@@ -122,6 +138,32 @@ def test_an_older_pillow_is_led_to_the_same_bits(monkeypatch: pytest.MonkeyPatch
         np.testing.assert_array_equal(tall, pillow(picture, (100, 30), interpolation))
         wide = fast.resize(picture.swapaxes(0, 1).copy(), (30, 100), interpolation)
         np.testing.assert_array_equal(wide, pillow(picture.swapaxes(0, 1).copy(), (30, 100), interpolation))
+
+
+_ON_ANOTHER_PROCESSOR = """
+import numpy as np
+from photosite.prep import fast, kernels
+from tests.prep.test_resample import noise, pillow
+assert not kernels.HAS_BYTE_DOTS
+table = np.random.default_rng(0).normal(size=(3, 256)).astype(np.float32)
+for number, interpolation in enumerate(fast.KINDS):
+    for height, width, size_hw in ((90, 130, (71, 99)), (50, 60, (70, 111)), (300, 40, (20, 33)), (9, 500, (9, 70))):
+        picture = noise(height, width, number, "hard")
+        wanted = pillow(picture, size_hw, interpolation)
+        np.testing.assert_array_equal(fast.resize(picture, size_hw, interpolation), wanted)
+        numbers = np.empty((3, *size_hw), np.float32)
+        fast.window(picture, size_hw, (0, 0), interpolation, numbers=numbers, table=table)
+        np.testing.assert_array_equal(numbers, np.stack([table[c][wanted[..., c]] for c in range(3)]))
+print("same")
+"""
+
+
+def test_a_processor_without_byte_products_makes_the_same_bits() -> None:
+    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", _ON_ANOTHER_PROCESSOR], capture_output=True, text=True, env=environment, cwd=ROOT
+    )
+    assert run.stdout == "same\n", run.stderr
 
 
 def test_threads_do_not_disturb_each_other() -> None:

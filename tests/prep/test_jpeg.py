@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from photosite.errors import PictureError
 from photosite.prep import jpeg as module
-from photosite.prep.jpeg import count_scans, decode_rgb
+from photosite.prep.jpeg import PlainHeader, count_scans, decode_rgb, plain_header
 from photosite.prep.load import load, load_with_info
 from tests.peers import import_peer
 from tests.prep.cases import (
@@ -35,6 +35,7 @@ from tests.prep.jpegs import (
     SOUND,
     arithmetic,
     assert_same_without,
+    segment,
 )
 from tests.security.test_hostile_pictures import BASES, mutate
 
@@ -157,7 +158,53 @@ def test_cmyk_and_later_frames_never_reach_simplejpeg(monkeypatch: pytest.Monkey
     assert load(SOUND["MPO"], frame=1).shape == (8, 12, 3)
     assert asked == []
     load(jpeg())
-    assert asked == [jpeg()]
+    load(jpeg(progressive=True))
+    assert asked == [jpeg(), jpeg(progressive=True)]  # once each, whether Pillow reads the header or we do
+
+
+PLAIN = ("4:4:4", "4:2:2", "4:2:0", "gray", "optimized", "restart every block", "a comment", "trailing zeros")
+SPECIAL = (
+    "progressive",
+    "arithmetic",
+    "MPO",
+    "sRGB profile",
+    "broken EXIF",
+    "orientation 6",
+    "RGB without a transform",
+)
+
+
+@pytest.mark.parametrize("name", [*SOUND, *OTHERS])
+def test_a_plain_header_is_as_pillow_reads_it(name: str) -> None:
+    data = {**SOUND, **OTHERS}[name]
+    header = plain_header(data)
+    if name in PLAIN or name in SPECIAL:
+        assert (header is not None) == (name in PLAIN)
+    if header is not None:
+        with Image.open(io.BytesIO(data)) as image:
+            assert header == PlainHeader((image.height, image.width), len(image.getbands()))
+            assert (image.format, image.mode in ("L", "RGB"), dict(image.getexif())) == ("JPEG", True, {})
+            assert not {"progressive", "icc_profile", "exif", "xmp", "adobe"} & set(image.info)
+
+
+def test_of_photos_most_are_plain(photos: list[Path]) -> None:
+    headers = [plain_header(path.read_bytes()) for path in photos]
+    for path, header in zip(photos, headers, strict=True):
+        with Image.open(path) as image:
+            assert header in (None, PlainHeader((image.height, image.width), len(image.getbands())))
+    assert sum(header is not None for header in headers) > len(photos) / 2
+
+
+@pytest.mark.parametrize("place", ["segment", "length", "cut"])
+def test_a_header_that_is_not_plain_to_its_end(place: str) -> None:
+    data = jpeg()
+    assert plain_header(data) is not None
+    if place == "cut":
+        assert [end for end in range(data.index(b"\xff\xda") + 5) if plain_header(data[:end])] == []
+        return
+    many = segment(0xFE, b"") * 60  # a walk through segments is bounded
+    odd = many if place == "segment" else b"\xff\xfe\0\1"
+    assert plain_header(data[:2] + odd + data[2:]) is None
 
 
 def test_rotten_jpeg_has_pillows_pixels_and_a_note(simplejpeg: Any) -> None:

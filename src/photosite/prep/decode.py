@@ -1,4 +1,4 @@
-"""Encoded bytes to a decoded picture in its own mode, and a name for every way that this can fail.
+"""Encoded bytes to a decoded picture in its own mode.
 
 Only the eight formats of `signature.FORMATS` (and HEIC with its extra) reach a decoder, the one that a file's first
 bytes choose; sizes are checked before pixels exist. Nothing here changes a setting of Pillow, so
@@ -8,8 +8,7 @@ threads can decode side by side.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -30,8 +29,8 @@ from PIL import (
 
 from photosite.errors import PictureError, RangeError
 from photosite.prep import jpeg
+from photosite.prep.faults import named_faults
 from photosite.prep.signature import format_of
-from photosite.prep.source import display_text
 from photosite.prep.upright import orientation_of, swapped
 
 _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
@@ -64,7 +63,8 @@ class Decoded:
     """A picture decoded but not yet turned or converted.
 
     Attributes:
-        image: loaded, in its own mode; only its header where there are `pixels`.
+        image: loaded, in its own mode; only its header where there are `pixels`; None for a plain JPEG, which says
+            nothing beyond what stands here.
         pixels: a JPEG's RGB, (H, W, 3) uint8, where simplejpeg decoded it; None where Pillow did, into `image`.
         format: Pillow's name, as "JPEG" or "MPO".
         mode: Pillow's mode.
@@ -80,7 +80,7 @@ class Decoded:
         notes: what a person should know.
     """
 
-    image: Image.Image
+    image: Image.Image | None
     pixels: npt.NDArray[np.uint8] | None
     format: str
     mode: str
@@ -139,14 +139,55 @@ def open_encoded(data: bytes, name: str, wanted: Wanted) -> Opened:
     format_ = format_of(data, name)
     if format_ == "HEIC":
         return _open_heic(data, name, wanted.max_pixels)
+    if format_ == "JPEG" and jpeg.is_installed() and wanted.frame == 0:
+        plain = jpeg.plain_header(data)
+        if plain is not None:
+            return _open_plain_jpeg(plain, data, name, wanted)
+    return _open_with_pillow(data, format_, name, wanted)
+
+
+def _open_plain_jpeg(plain: jpeg.PlainHeader, data: bytes, name: str, wanted: Wanted) -> Opened:
+    """Open a JPEG that Pillow need not see, unless something is wrong with its data."""
+    size_hw = height, width = plain.size_hw
+    _check_area(width, height, name, wanted.max_pixels)
+    factor = 1 if wanted.jpeg_scale_for_hw is None else jpeg.factor_for(size_hw, wanted.jpeg_scale_for_hw)
+
+    def decode() -> Decoded:
+        with named_faults(name, "decoding", "JPEG"):
+            pixels, said = jpeg.decode_rgb(data, size_hw, factor)
+        if pixels is None:
+            return _open_with_pillow(data, "JPEG", name, wanted, said).decode()
+        return Decoded(
+            image=None,
+            pixels=pixels,
+            format="JPEG",
+            mode="L" if plain.components == 1 else "RGB",
+            rawmode="",
+            white=None,
+            orientation=1,
+            turned=False,
+            stored_hw=size_hw,
+            decoded_hw=(pixels.shape[0], pixels.shape[1]),
+            scaled_by=factor,
+            frames=1,
+            notes=tuple(_note_on_scale(factor)),
+        )
+
+    return Opened(-(-width // factor) * -(-height // factor), decode)
+
+
+def _open_with_pillow(data: bytes, format_: str, name: str, wanted: Wanted, said: str | None = None) -> Opened:
+    """Open a file by Pillow's reading of its header; `said` is simplejpeg's word on it, None if not yet asked."""
     _check_canvas(data, format_, name, wanted.max_pixels)
     header = _leniently(lambda lenient: _read_header(data, format_, name, wanted, lenient=lenient), wanted)
 
     def decode() -> Decoded:
         if header.lenient:
-            return _decode(header)
+            return _decode(header, said)
         return _leniently(
-            lambda lenient: _decode(_read_header(data, format_, name, wanted, lenient=True) if lenient else header),
+            lambda lenient: _decode(
+                _read_header(data, format_, name, wanted, lenient=True) if lenient else header, said
+            ),
             wanted,
         )
 
@@ -162,7 +203,7 @@ def open_image(image: Image.Image, name: str, *, max_pixels: int) -> Opened:
     _check_pixels(image, name, max_pixels)
 
     def decode() -> Decoded:
-        with _named_faults(name, "decoding"):
+        with named_faults(name, "decoding"):
             return _load(image, image.format or "PIL image", frames=None, notes=(), lenient=False)
 
     return Opened(image.width * image.height, decode)
@@ -184,14 +225,14 @@ def _leniently(attempt: Callable[[bool], _T], wanted: Wanted) -> _T:
 def _read_header(data: bytes, format_: str, name: str, wanted: Wanted, *, lenient: bool) -> _Header:
     frame = wanted.frame
     stream = io.BytesIO(data + jpeg.END if lenient and format_ == "JPEG" else data)
-    with _named_faults(name, "opening", format_, stream):
+    with named_faults(name, "opening", format_, stream):
         image = _OPENERS[format_](stream)
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         _check_scans(image, data, stream.tell(), name)
     _check_pixels(image, name, wanted.max_pixels)
     frames, several = _frames(image, data)
     if frame:
-        with _named_faults(name, "seeking", format_, stream):
+        with named_faults(name, "seeking", format_, stream):
             try:
                 image.seek(frame)
             except EOFError:
@@ -210,18 +251,22 @@ def _read_header(data: bytes, format_: str, name: str, wanted: Wanted, *, lenien
     scale = 1
     if format_ == "JPEG" and wanted.jpeg_scale_for_hw is not None:
         scale = jpeg.factor_for((image.height, image.width), swapped(wanted.jpeg_scale_for_hw, orientation_of(image)))
-    if scale > 1:
-        notes.append(f"decoded to 1/{scale} of its height and width by scaling in the DCT: values are not exact")
+    notes += _note_on_scale(scale)
     return _Header(data, stream, image, format_, name, frame, frames, tuple(notes), scale, lenient)
 
 
-def _decode(header: _Header) -> Decoded:
+def _note_on_scale(scale: int) -> list[str]:
+    if scale == 1:
+        return []
+    return [f"decoded to 1/{scale} of its height and width by scaling in the DCT: values are not exact"]
+
+
+def _decode(header: _Header, said: str | None) -> Decoded:
     """Decode the pixels: those of a sound gray or RGB JPEG with simplejpeg, all others with Pillow."""
     image, format_, scale = header.image, header.format, header.scale
     stored_hw = image.height, image.width
-    said = ""
-    with _named_faults(header.name, "decoding", format_, header.stream):
-        if format_ == "JPEG" and image.mode != "CMYK" and not (header.frame or header.lenient):
+    with named_faults(header.name, "decoding", format_, header.stream):
+        if said is None and format_ == "JPEG" and image.mode != "CMYK" and not (header.frame or header.lenient):
             pixels, said = jpeg.decode_rgb(header.data, stored_hw, scale)
             if pixels is not None:
                 return Decoded(
@@ -244,7 +289,9 @@ def _decode(header: _Header) -> Decoded:
         decoded = _load(image, image.format or format_, header.frames, header.notes, lenient=header.lenient)
     if scale > 1:
         decoded = replace(decoded, stored_hw=stored_hw, scaled_by=scale)
-    return replace(decoded, notes=(*decoded.notes, f"jpeg_corrupt_data: {said}")) if said else decoded
+    if said and not header.lenient:  # of a file cut short there is a note already
+        decoded = replace(decoded, notes=(*decoded.notes, f"jpeg_corrupt_data: {said}"))
+    return decoded
 
 
 def _load(image: Image.Image, format_: str, frames: int | None, notes: tuple[str, ...], *, lenient: bool) -> Decoded:
@@ -369,53 +416,14 @@ def _open_heic(data: bytes, name: str, max_pixels: int) -> Opened:
     except ImportError:
         detail = "HEIC pictures need pillow-heif: pip install 'photosite[heif]'"
         raise PictureError("heic_needs_extra", name, detail) from None
-    with _named_faults(name, "opening"):
+    with named_faults(name, "opening"):
         heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
         width, height = heif.size
     _check_area(width, height, name, max_pixels)
 
     def decode() -> Decoded:
-        with _named_faults(name, "decoding"):
+        with named_faults(name, "decoding"):
             image: Image.Image = heif.to_pillow()  # turned already, its orientation set to 1
             return _load(image, "HEIF", frames=len(heif), notes=(), lenient=False)
 
     return Opened(width * height, decode)
-
-
-@contextmanager
-def _named_faults(name: str, doing: str, found: str = "", stream: io.BytesIO | None = None) -> Iterator[None]:
-    """Turn whatever a decoder raises into a PictureError of the closed list.
-
-    `Exception`, not `OSError`: hostile files make Pillow raise IndexError, TypeError, KeyError and struct.error too.
-    """
-    try:
-        yield
-    except (PictureError, RangeError):
-        raise
-    except Exception as fault:
-        at_end = stream is not None and not stream.closed and stream.tell() >= len(stream.getbuffer())
-        said = display_text(" ".join(str(fault).split()))[:200] or type(fault).__name__
-        code = _code_of(fault, said, doing, at_end)
-        if code == "truncated" and "truncated" not in said.lower():
-            said = f"the file ends too early ({said})"
-        raise PictureError(code, name, f"{found} {doing}: {said}" if found else said) from fault
-
-
-def _code_of(fault: Exception, said: str, doing: str, at_end: bool) -> str:
-    """Choose the failure code for an exception of a decoder; `at_end` says that it had read to the end of the file."""
-    words = said.lower()
-    if isinstance(fault, MemoryError):
-        return "out_of_memory"
-    if isinstance(fault, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
-        return "too_many_pixels"
-    if "text chunks" in words or "max_text_chunk" in words:
-        return "invalid_metadata"
-    if "not a ppm file" in words:
-        return "not_an_image"
-    if "checksum" in words:
-        return "corrupt"
-    if any(sign in words for sign in ("truncated", "not enough image data", "reached eof", "end of file")):
-        return "truncated"
-    if doing == "opening":
-        return "truncated" if at_end else "invalid_header"
-    return "truncated" if "cannot load this image" in words and at_end else "corrupt"

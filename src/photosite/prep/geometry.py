@@ -245,7 +245,8 @@ def window_start(side: int, window: int, rounding: str, pad_first: str = "smalle
     if window > side:
         odd_first = 1 if pad_first == "larger" else 0
         return -((window - side + odd_first) // 2)
-    return round(Fraction(side - window, 2)) if rounding == "round" else (side - window) // 2
+    start = (side - window) // 2
+    return start + (start & (side - window) & 1) if rounding == "round" else start
 
 
 def _clip(value: Fraction, high: Fraction) -> Fraction:

@@ -5,7 +5,8 @@ nearest cache and are mixed into one output row, which goes straight into the le
 columns and rows that the crop keeps are ever touched.
 
 Numba's own vectorizer finds neither of the two mixes, so both are written here as vectors of LLVM, without any
-instruction of a certain processor: LLVM makes AVX-512, AVX2 or NEON of them.
+instruction of a certain processor: LLVM makes AVX-512, AVX2 or NEON of them. Where a processor can permute 64 bytes and
+multiply bytes four by four (Intel since Ice Lake, AMD since Zen 4), columns are mixed in that way, with the same bits.
 This file needs Numba; only `fast.py` imports it, and only where Numba is there.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from photosite.prep.resample import HAMMING
@@ -27,6 +29,10 @@ from photosite.prep.resample import PRECISION_BITS as BITS
 BLOCK = 64  # bytes of a row that are mixed at once
 GROUP = 4  # taps of a pixel that are weighed at once: 4 taps x (R, G, B, unused) fill 16 lanes
 QUAD = 4  # pixels whose sums are rounded together
+LANES = 16  # levels that are mixed at once by bytes, a third of a pixel each
+
+HAS_BYTE_DOTS = {"+avx512vbmi", "+avx512vnni"} <= set(cpu_target.target_context.codegen().magic_tuple()[2].split(","))
+"""Whether the processor that is compiled for can permute 64 bytes, and add up products of bytes four by four."""
 
 _BYTE, _WORD, _LONG = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
@@ -133,6 +139,130 @@ def mix_columns(
 
 
 @intrinsic
+def mix_columns_by_bytes(
+    typing_context: Any, source: Any, offsets: Any, order: Any, weights: Any, groups: Any, target: Any, blocks: Any
+) -> Any:
+    """Mix one row of RGB across its columns, 16 levels at once; all arguments are addresses or counts, int64.
+
+    A weight is three signed bytes: the products of each are summed four taps at a time, and the sums put together.
+    Reads (blocks,) int32 offsets in bytes, (blocks, 16 levels, 4 taps) uint8 places among the 64 bytes from there, and
+    (blocks, groups, 3, 16, 4) int8 weights, high bytes first; of the source, 64 bytes from every offset and group on.
+    Writes blocks * 16 bytes. Does nothing where not `HAS_BYTE_DOTS`.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, offsets, order, weights, groups, target, blocks = arguments
+        if not HAS_BYTE_DOTS:
+            return context.get_dummy_value()
+        bytes_, words = _vector(_BYTE, 64), _vector(_WORD, LANES)
+        permute = _instruction(builder, "llvm.x86.avx512.permvar.qi.512", bytes_, [bytes_, bytes_])
+        dot = _instruction(builder, "llvm.x86.avx512.vpdpbusd.512", words, [words, bytes_, bytes_])
+
+        def plus(address: Any, count: Any, step: int) -> Any:
+            return builder.add(address, builder.mul(count, ir.Constant(_LONG, step)))
+
+        sums = [cgutils.alloca_once(builder, words) for _ in range(3)]
+        with cgutils.for_range(builder, blocks) as block:
+            own_weights = builder.add(weights, builder.mul(block.index, builder.mul(groups, ir.Constant(_LONG, 192))))
+            places = builder.load(_at(builder, plus(order, block.index, 64), bytes_), align=1)
+            offset = builder.load(_at(builder, plus(offsets, block.index, 4), _WORD))
+            first = builder.add(source, builder.zext(offset, _LONG))
+            for total, half in zip(sums, (1 << (BITS - 17), 0, 0), strict=True):  # one half, to round to nearest
+                builder.store(_same(half, LANES), total)
+            with cgutils.for_range(builder, groups) as group:
+                near = builder.load(_at(builder, plus(first, group.index, 3 * GROUP), bytes_), align=1)
+                levels = builder.call(permute, [near, places])
+                for part, total in enumerate(sums):
+                    place = builder.add(plus(own_weights, group.index, 192), ir.Constant(_LONG, 64 * part))
+                    weight = builder.load(_at(builder, place, bytes_), align=1)
+                    builder.store(builder.call(dot, [builder.load(total), levels, weight]), total)
+            total = builder.load(sums[0])
+            for lower in sums[1:]:
+                total = builder.add(builder.shl(total, _same(8, LANES)), builder.load(lower))
+            place = _at(builder, plus(target, block.index, LANES), _vector(_BYTE, LANES))
+            builder.store(_rounded(builder, total, LANES), place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 7), generate
+
+
+def _instruction(builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, arguments), name)
+
+
+@intrinsic
+def look_up_by_bytes(typing_context: Any, row: Any, tables: Any, numbers: Any, plane: Any, columns: Any) -> Any:
+    """Turn a row of RGB levels into a row of each of three planes of numbers; addresses or counts, int64.
+
+    Four bytes of a number are looked up one by one, each for 64 pixels at once, and then put side by side.
+    Reads 3 * columns bytes, and (3 channels, 4 bytes of a float32, 256 levels) uint8. Writes `columns` float32 at
+    `numbers`, and `plane` and twice `plane` bytes behind it; columns are at least 64. Does nothing where not
+    `HAS_BYTE_DOTS`.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, tables, numbers, plane, columns = arguments
+        if not HAS_BYTE_DOTS:
+            return context.get_dummy_value()
+        bytes_ = _vector(_BYTE, 64)
+        two_tables = _instruction(builder, "llvm.x86.avx512.vpermi2var.qi.512", bytes_, [bytes_] * 3)
+        # Bytes are zipped within quarters of a vector, so pixels go in as the zipped quarters will need them.
+        pixels = [16 * piece + 4 * quarter + i for quarter in range(4) for piece in range(4) for i in range(4)]
+
+        def zipped(a: Any, b: Any, width: int, high: bool) -> Any:
+            """The lower or upper halves of all quarters of two vectors, in turns of `width` bytes."""
+            element, lanes = ir.IntType(8 * width), 64 // width
+            a, b = (builder.bitcast(value, _vector(element, lanes)) for value in (a, b))
+            half, start = lanes // 8, lanes // 8 if high else 0
+            order = [
+                lane + offset
+                for quarter in range(4)
+                for lane in range(lanes // 4 * quarter + start, lanes // 4 * quarter + start + half)
+                for offset in (0, lanes)
+            ]
+            return builder.bitcast(builder.shuffle_vector(a, b, _lanes(order)), bytes_)
+
+        def number(value: int) -> Any:
+            return ir.Constant(_LONG, value)
+
+        blocks = builder.udiv(builder.add(columns, number(63)), number(64))
+        with cgutils.for_range(builder, blocks) as block:
+            # the last block ends with the row, and does again some of what the one before has done
+            at = builder.mul(block.index, number(64))
+            last = builder.sub(columns, number(64))
+            at = builder.select(builder.icmp_unsigned("<", at, last), at, last)
+            source = builder.add(row, builder.mul(at, number(3)))
+            levels = [
+                builder.load(_at(builder, builder.add(source, number(64 * i)), bytes_), align=1) for i in range(3)
+            ]
+            target = builder.add(numbers, builder.mul(at, number(4)))
+            for channel in range(3):
+                places = [3 * pixel + channel for pixel in pixels]
+                early = _lanes([place if place < 128 else 0 for place in places])
+                index = builder.shuffle_vector(levels[0], levels[1], early)
+                late = _lanes([i if place < 128 else place - 64 for i, place in enumerate(places)])
+                index = builder.shuffle_vector(index, levels[2], late)
+                upper = builder.icmp_signed("<", index, ir.Constant(bytes_, [0] * 64))
+                parts = []
+                for byte in range(4):
+                    start = builder.add(tables, number(256 * (4 * channel + byte)))
+                    a, b, c, d = (
+                        builder.load(_at(builder, builder.add(start, number(64 * i)), bytes_), align=1)
+                        for i in range(4)
+                    )
+                    below, above = builder.call(two_tables, [a, index, b]), builder.call(two_tables, [c, index, d])
+                    parts.append(builder.select(upper, above, below))
+                for piece in range(4):
+                    first = zipped(parts[0], parts[1], 1, piece >= 2)
+                    second = zipped(parts[2], parts[3], 1, piece >= 2)
+                    place = builder.add(builder.add(target, number(64 * piece)), builder.mul(plane, number(channel)))
+                    builder.store(zipped(first, second, 2, piece % 2 == 1), _at(builder, place, bytes_), align=1)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 5), generate
+
+
+@intrinsic
 def mix_rows(typing_context: Any, source: Any, stride: Any, weights: Any, count: Any, target: Any, blocks: Any) -> Any:
     """Mix `count` rows that lie `stride` bytes apart into one; all arguments are addresses or counts, int64.
 
@@ -190,7 +320,10 @@ def _weigh(kind: int, x: float) -> float:
 
 @compiled
 def _taps(size: int, resized: int, first: int, kept: int, kind: int, support: float) -> Any:
-    """`resample.taps` for the `kept` pixels from `first` on: start, count (kept,) and weights (kept, K) int32."""
+    """`resample.taps` for the `kept` pixels from `first` on: start, count (kept,) and weights (kept, K) int32.
+
+    Where the size stays, each pixel is its own and only tap.
+    """
     scale = size / resized
     stretch = max(scale, 1.0)
     reach = support * stretch
@@ -198,6 +331,9 @@ def _taps(size: int, resized: int, first: int, kept: int, kind: int, support: fl
     start = np.empty(kept, np.int64)
     count = np.empty(kept, np.int64)
     weights = np.zeros((kept, 2 * math.ceil(reach) + 1), np.int32)
+    if size == resized:
+        start[:], count[:], weights[:, 0] = np.arange(first, first + kept), 1, 1 << BITS
+        return start, count, weights
     window = np.empty(weights.shape[1])
     for index in range(kept):
         center = (first + index + 0.5) * scale
@@ -231,8 +367,74 @@ def _spread(start: Any, count: Any, weights: Any, base: int) -> Any:
 
 
 @compiled
-def _deliver(row: Any, y: int, table: Any, levels: Any, numbers: Any) -> None:
+def _spread_bytes(start: Any, count: Any, weights: Any, base: int) -> Any:
+    """Columns' taps as `mix_columns_by_bytes` wants them; no block where 64 bytes do not reach across 16 levels."""
+    columns = len(start)
+    blocks = (3 * columns + LANES - 1) // LANES if HAS_BYTE_DOTS else 0
+    groups = max((count.max() + GROUP - 1) // GROUP, 1)
+    offsets = np.zeros(blocks, np.int32)
+    order = np.zeros((blocks, LANES, GROUP), np.uint8)
+    parts = np.zeros((blocks, groups, 3, LANES, GROUP), np.int8)
+    if blocks == 0:
+        return offsets, order, parts, 0
+    for block in range(blocks):
+        x, channel = LANES * block // 3, LANES * block % 3
+        first = start[x]
+        offsets[block] = 3 * (first - base)
+        for lane in range(min(LANES, 3 * columns - LANES * block)):
+            place = 3 * (start[x] - first) + channel
+            if place + 3 * (GROUP - 1) >= 64:
+                return offsets[:0], order, parts, 0
+            for tap in range(GROUP):
+                order[block, lane, tap] = place + 3 * tap
+            for tap in range(count[x]):
+                group, within = tap >> 2, tap & 3
+                weight = weights[x, tap]
+                for part in range(2, -1, -1):  # signed bytes, from the lowest up; what is left goes into the next
+                    byte = ((weight + 128) & 255) - 128
+                    parts[block, group, part, lane, within] = byte
+                    weight = (weight - byte) >> 8
+            channel += 1
+            if channel == 3:
+                x, channel = x + 1, 0
+    return offsets, order, parts, offsets.max() + (groups - 1) * 3 * GROUP + 64
+
+
+@compiled
+def _mix(source: int, target: int, by_bytes: bool, plan: tuple[int, int, int, int, int]) -> None:
+    """Mix one row of RGB across its columns, from address to address, in the quickest way there is."""
+    offsets, order, weights, groups, count = plan
+    if by_bytes:
+        mix_columns_by_bytes(source, offsets, order, weights, groups, target, count)
+    else:
+        mix_columns(source, offsets, weights, groups, target, count)
+
+
+@compiled
+def _hold(*arrays: Any) -> None:
+    """Arrays live up to here, for their addresses are in use: Numba frees an array after its last mention."""
+
+
+@compiled
+def _bytes_of(table: Any) -> Any:
+    """A table of (3, 256) float32 as `look_up_by_bytes` wants it, lowest byte first."""
+    words = table.view(np.uint32)
+    parts = np.empty((3, 4, 256), np.uint8)
+    for channel in range(3):
+        for byte in range(4):
+            for level in range(256):
+                parts[channel, byte, level] = (words[channel, level] >> (8 * byte)) & 255
+    return parts
+
+
+@compiled
+def _deliver(row: Any, y: int, table: Any, parts: Any, levels: Any, numbers: Any) -> None:
     """Put a finished row where it belongs: as levels, or through the table as numbers of three planes."""
+    if len(parts) > 0:
+        target = numbers.ctypes.data + 4 * y * numbers.shape[2]
+        plane = 4 * numbers.shape[1] * numbers.shape[2]
+        look_up_by_bytes(row.ctypes.data, parts.ctypes.data, target, plane, numbers.shape[2])
+        return
     if numbers.shape[1] == 0:
         for x in range(levels.shape[1]):
             for channel in range(3):
@@ -267,14 +469,13 @@ def resized_window(
     mixes_rows, mixes_columns = size_hw[0] != height, size_hw[1] != width
     first_row, row_count, row_weights = _taps(height, size_hw[0], top_left[0], rows, kind, support)
     first_column, column_count, column_weights = _taps(width, size_hw[1], top_left[1], columns, kind, support)
-    if not mixes_rows:
-        first_row, row_count = np.arange(rows) + top_left[0], np.ones(rows, np.int64)
-    if not mixes_columns:
-        first_column, column_count = np.arange(columns) + top_left[1], np.ones(columns, np.int64)
     left = first_column.min()
     span = (first_column + column_count).max() - left
-    offsets, wide, reach = _spread(first_column, column_count, column_weights, left)
-    groups, quads = wide.shape[1], wide.shape[0]
+    offsets, order, parts, reach = _spread_bytes(first_column, column_count, column_weights, left)
+    by_bytes = len(offsets) > 0
+    wide = np.zeros((0, 0, QUAD, GROUP, 4), np.int32)
+    if not by_bytes:
+        offsets, wide, reach = _spread(first_column, column_count, column_weights, left)
     # what the rows are mixed from: columns as they are where rows go first, else columns already mixed
     across = span if rows_first else columns
     blocks = (3 * across + BLOCK - 1) // BLOCK
@@ -283,7 +484,14 @@ def resized_window(
     kept = np.empty((room, stride), np.uint8)
     mixed = np.empty(stride, np.uint8)
     padded = np.zeros(max(reach, 3 * span) + BLOCK, np.uint8)
-    finished = np.empty(3 * QUAD * (quads + 1), np.uint8)
+    finished = np.empty(3 * columns + BLOCK, np.uint8)
+    at_kept, at_mixed, at_padded = kept.ctypes.data, mixed.ctypes.data, padded.ctypes.data
+    at_picture, at_row_weights = picture.ctypes.data, row_weights.ctypes.data
+    if by_bytes:
+        plan = offsets.ctypes.data, order.ctypes.data, parts.ctypes.data, parts.shape[1], len(offsets)
+    else:
+        plan = offsets.ctypes.data, 0, wide.ctypes.data, wide.shape[1], wide.shape[0]
+    bytes_of_table = _bytes_of(table) if HAS_BYTE_DOTS and numbers.shape[2] >= 64 else np.zeros((0, 4, 256), np.uint8)
     begin = done = first_row[0]
     end = 3 * height * width
     for y in range(rows):
@@ -294,32 +502,24 @@ def resized_window(
             begin = first_row[y]
             done = max(done, begin)
         while done < need:
-            place = kept[done - begin]
             source = 3 * (done * width + left)
+            target = at_kept + stride * (done - begin)
             if rows_first or not mixes_columns:
-                place[: 3 * across] = picture[done, left : left + across].reshape(-1)
+                kept[done - begin, : 3 * across] = picture[done, left : left + across].reshape(-1)
             elif source + reach <= end:
-                mix_columns(
-                    picture.ctypes.data + source,
-                    offsets.ctypes.data,
-                    wide.ctypes.data,
-                    groups,
-                    place.ctypes.data,
-                    quads,
-                )
+                _mix(at_picture + source, target, by_bytes, plan)
             else:  # the last rows: vectors would read beyond the picture
                 padded[: 3 * span] = picture[done, left : left + span].reshape(-1)
-                mix_columns(padded.ctypes.data, offsets.ctypes.data, wide.ctypes.data, groups, place.ctypes.data, quads)
+                _mix(at_padded, target, by_bytes, plan)
             done += 1
         row = kept[first_row[y] - begin]
         if mixes_rows:
-            mix_rows(
-                row.ctypes.data, stride, row_weights.ctypes.data + 4 * y * row_weights.shape[1], row_count[y],
-                mixed.ctypes.data, blocks,
-            )  # fmt: skip
+            weights = at_row_weights + 4 * y * row_weights.shape[1]
+            mix_rows(at_kept + stride * (first_row[y] - begin), stride, weights, row_count[y], at_mixed, blocks)
             row = mixed
         if rows_first and mixes_columns:
             padded[: 3 * span] = row[: 3 * span]
-            mix_columns(padded.ctypes.data, offsets.ctypes.data, wide.ctypes.data, groups, finished.ctypes.data, quads)
+            _mix(at_padded, finished.ctypes.data, by_bytes, plan)
             row = finished
-        _deliver(row, y, table, levels, numbers)
+        _deliver(row, y, table, bytes_of_table, levels, numbers)
+    _hold(picture, kept, mixed, padded, finished, offsets, order, parts, wide, row_weights)

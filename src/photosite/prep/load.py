@@ -265,9 +265,11 @@ def _finish(opened: Opened, contents: Contents, rules: Rules) -> Loaded:
         conversion.notes.append(f"{decoded.format} named {contents.suffix}: read by content")
     try:
         if decoded.pixels is not None:
-            turned = upright_array(decoded.pixels, decoded.orientation)
-            picture = conversion.of_pixels(turned, decoded.image, rules)
+            picture = upright_array(decoded.pixels, decoded.orientation)
+            if decoded.image is not None:
+                picture = conversion.of_pixels(picture, decoded.image, rules)
         else:
+            assert decoded.image is not None
             image = decoded.image if decoded.turned else upright(decoded.image, decoded.orientation)
             rgb = conversion.to_rgb(image, contents.name, rules, rawmode=decoded.rawmode, white=decoded.white)
             picture = np.array(rgb)
@@ -279,7 +281,9 @@ def _finish(opened: Opened, contents: Contents, rules: Rules) -> Loaded:
         raise PictureError(code, contents.name, f"converting {decoded.mode} to RGB: {said}") from fault
 
     def describe() -> PictureInfo:
-        hashed = contents.data or decoded.image.tobytes()  # a PIL image has no bytes of a file
+        hashed = contents.data
+        if not hashed and decoded.image is not None:  # a PIL image has no bytes of a file
+            hashed = decoded.image.tobytes()
         return PictureInfo(
             path=contents.name,
             path_bytes=contents.path_bytes,

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,28 @@ Picture = npt.NDArray[np.uint8]
 
 MAX_PIXELS = MAX_SIZE**2
 """The most pixels that a resized picture may have: 'shortest' 256 makes a line of 1 x 65535 into 4 billion."""
+
+
+MAX_WAYS = 256
+"""For how many sizes of pictures a recipe remembers what it does with them."""
+
+
+class _Way(NamedTuple):
+    """What a recipe does with pictures of one size.
+
+    Attributes:
+        shape: of one row of a batch.
+        resized_hw: size of the whole resized picture.
+        start_hw: where in it the crop begins.
+        can_fuse: whether the kernels can do it all.
+        weight: for how many pictures of usual size it counts.
+    """
+
+    shape: tuple[int, ...]
+    resized_hw: tuple[int, int]
+    start_hw: tuple[int, int]
+    can_fuse: bool
+    weight: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +135,7 @@ class Recipe:
         pictures = list(picture) if isinstance(picture, Sequence) else [picture]
         if not pictures:
             raise ShapeError(f"recipe {self.name!r}: wants at least one picture, got an empty list")
-        shapes = [self._input_shape(one) for one in pictures]
+        shapes = [self._way_of(one).shape for one in pictures]
         for index, (shape, one) in enumerate(zip(shapes, pictures, strict=True)):
             if shape != shapes[0]:
                 raise ShapeError(
@@ -139,20 +161,15 @@ class Recipe:
         Raises:
             ShapeError, RangeError: as in calling the recipe, or the row has another shape, dtype or cannot be written.
         """
-        shape = self._input_shape(picture)
-        if row.shape != shape or row.dtype != np.float32 or not row.flags.writeable:
+        way = self._way_of(picture)
+        if row.shape != way.shape or row.dtype != np.float32 or not row.flags.writeable:
             state = "" if row.flags.writeable else ", read-only"
             raise ShapeError(
-                f"recipe {self.name!r}: wants a row {shape_text(shape)} float32, "
+                f"recipe {self.name!r}: wants a row {shape_text(way.shape)} float32, "
                 f"got {shape_text(row.shape)} {row.dtype}{state}"
             )
-        geometry = self.geometry((picture.shape[0], picture.shape[1]))
-        height, width = geometry.resized_hw
-        # a resized line of 1 x 4000 is 262 megapixels, of which the crop keeps 0.05: worth loading the kernels at once
-        if self._can_fuse(geometry) and row.flags.c_contiguous and fast.wanted(1 + height * width // 2**22):
-            fast.window(
-                picture, geometry.resized_hw, geometry.start_hw, self.interpolation, numbers=row, table=self._table
-            )
+        if way.can_fuse and row.flags.c_contiguous and fast.wanted(way.weight):
+            fast.window(picture, way.resized_hw, way.start_hw, self.interpolation, numbers=row, table=self._table)
         else:
             self._normalize(self.cropped(self.resized(picture)), row)
 
@@ -168,7 +185,7 @@ class Recipe:
         Matches: Pillow `Image.resize`.
         """
         picture = self._checked(picture)
-        size_hw = self._resized_hw(picture)
+        size_hw = self._way_of(picture).resized_hw
         if size_hw != picture.shape[:2]:
             picture = fast.resize(picture, size_hw, self.interpolation)
         return self._window(picture, self.size_hw if self.resize == "longest" and self.size_hw else size_hw)
@@ -356,24 +373,37 @@ class Recipe:
         for channel, levels in enumerate(np.moveaxis(self._in_order(crop), -1, 0)):
             planes[channel] = self._table[channel][levels]
 
-    def _input_shape(self, picture: Picture) -> tuple[int, ...]:
-        """The shape of one row of a batch for this picture."""
-        size_hw = self._resized_hw(self._checked(picture))
-        return self._in_layout(*(self.crop_hw or (self.size_hw if self.resize == "longest" else None) or size_hw))
-
     def _in_layout(self, height: int, width: int) -> tuple[int, ...]:
         return (3, height, width) if self.layout == "BCHW" else (height, width, 3)
 
-    def _resized_hw(self, picture: Picture) -> tuple[int, int]:
-        """The size after the resize rule; too large a one is refused before anything is allocated."""
-        picture_hw = (picture.shape[0], picture.shape[1])
-        height, width = resized_size(self.resize, self.size_hw, picture_hw)
+    @cached_property
+    def _ways(self) -> dict[tuple[int, int], _Way]:
+        """The ways of the sizes met last: a folder of photos has few, and working one out costs as much as a crop."""
+        return {}
+
+    def _way_of(self, picture: Picture) -> _Way:
+        """What is to be done with a picture; one that would grow too large is refused before anything is allocated."""
+        height, width, _ = self._checked(picture).shape
+        way = self._ways.get((height, width))
+        if way is None:
+            way = self._new_way((height, width))
+            if len(self._ways) >= MAX_WAYS:
+                self._ways.clear()
+            self._ways[height, width] = way
+        return way
+
+    def _new_way(self, picture_hw: tuple[int, int]) -> _Way:
+        geometry = self.geometry(picture_hw)
+        height, width = geometry.resized_hw
         if height * width > MAX_PIXELS:
             raise RangeError(
                 f"recipe {self.name!r}: wants resized pictures of at most {MAX_PIXELS} pixels, "
                 f"{picture_hw[0]} × {picture_hw[1]} would become {height} × {width}; crop the picture first"
             )
-        return height, width
+        # a resized line of 1 x 4000 is 262 megapixels, of which the crop keeps 0.05: worth loading the kernels at once
+        weight = 1 + height * width // 2**22
+        shape = self._in_layout(*geometry.input_hw)
+        return _Way(shape, geometry.resized_hw, geometry.start_hw, self._can_fuse(geometry), weight)
 
     def _can_fuse(self, geometry: Geometry) -> bool:
         """Whether the kernels can do it all: something to resize, nothing to pad, planes in the picture's order."""
