@@ -303,7 +303,8 @@ def test_a_generator_that_is_never_asked_starts_nothing() -> None:
 
 def test_ctrl_c_while_waiting_gets_through(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(opened: OpenSource) -> Any:
-        signal.raise_signal(signal.SIGINT)  # reaches the main thread, which waits for this picture
+        time.sleep(0.05)  # until the main thread has started this one and waits for its picture
+        signal.raise_signal(signal.SIGINT)
         time.sleep(0.2)
 
     monkeypatch.setattr(module, "_picture", interrupt)

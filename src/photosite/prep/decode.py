@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +48,7 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a caller decides about decoding: see `photosite.prep.load.load`."""
 
     max_pixels: int
@@ -58,8 +57,7 @@ class Wanted:
     jpeg_scale_for_hw: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """A picture decoded but not yet turned or converted.
 
     Attributes:
@@ -95,8 +93,7 @@ class Decoded:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(NamedTuple):
     """A picture whose header is read and found good, and whose pixels are still encoded.
 
     Attributes:
@@ -288,9 +285,9 @@ def _decode(header: _Header, said: str | None) -> Decoded:
             image.draft(None, (image.width // scale, image.height // scale))
         decoded = _load(image, image.format or format_, header.frames, header.notes, lenient=header.lenient)
     if scale > 1:
-        decoded = replace(decoded, stored_hw=stored_hw, scaled_by=scale)
+        decoded = decoded._replace(stored_hw=stored_hw, scaled_by=scale)
     if said and not header.lenient:  # of a file cut short there is a note already
-        decoded = replace(decoded, notes=(*decoded.notes, f"jpeg_corrupt_data: {said}"))
+        decoded = decoded._replace(notes=(*decoded.notes, f"jpeg_corrupt_data: {said}"))
     return decoded
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -114,15 +114,28 @@ def window(
     module.resized_window(
         np.ascontiguousarray(picture),
         size_hw,
-        top_left,
         shape,
-        KINDS.index(interpolation),
-        float(FILTER_SUPPORT[interpolation]),
+        _plan(picture_hw, size_hw, top_left, shape, interpolation),
         rows_first(picture_hw, size_hw),
         _NO_TABLE if table is None else table,
         _NO_LEVELS if levels is None else levels,
         _NO_NUMBERS if numbers is None else numbers,
     )
+
+
+@lru_cache(maxsize=16)
+def _plan(
+    picture_hw: tuple[int, int],
+    size_hw: tuple[int, int],
+    top_left: tuple[int, int],
+    window_hw: tuple[int, int],
+    interpolation: str,
+) -> Any:
+    """The kernels' plan for pictures of a size; one takes some kilobytes, megabytes for the largest, and as long as a tenth of the resizing."""
+    module = kernels()
+    assert module is not None
+    kind, support = KINDS.index(interpolation), float(FILTER_SUPPORT[interpolation])
+    return module.planned(picture_hw, size_hw, top_left, window_hw, kind, support)
 
 
 @cache

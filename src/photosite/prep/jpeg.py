@@ -7,7 +7,7 @@ pictures) Pillow reads, and decode.py decides.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,7 @@ def is_installed() -> bool:
     return simplejpeg is not None
 
 
-@dataclass(frozen=True)
-class PlainHeader:
+class PlainHeader(NamedTuple):
     """All there is to know of a JPEG with nothing special to it: one baseline scan of 8-bit gray or color, upright."""
 
     size_hw: tuple[int, int]

@@ -401,9 +401,9 @@ def _spread_bytes(start: Any, count: Any, weights: Any, base: int) -> Any:
 
 
 @compiled
-def _mix(source: int, target: int, by_bytes: bool, plan: tuple[int, int, int, int, int]) -> None:
+def _mix(source: int, target: int, by_bytes: bool, mixing: tuple[int, int, int, int, int]) -> None:
     """Mix one row of RGB across its columns, from address to address, in the quickest way there is."""
-    offsets, order, weights, groups, count = plan
+    offsets, order, weights, groups, count = mixing
     if by_bytes:
         mix_columns_by_bytes(source, offsets, order, weights, groups, target, count)
     else:
@@ -446,19 +446,40 @@ def _deliver(row: Any, y: int, table: Any, parts: Any, levels: Any, numbers: Any
 
 
 @compiled
-def resized_window(
-    picture: Any, size_hw: Any, top_left: Any, window_hw: Any, kind: int, support: float, rows_first: bool, table: Any,
-    levels: Any, numbers: Any,
-) -> None:  # fmt: skip
-    """Resize a picture and keep a window of it, as levels or as numbers.
+def planned(picture_hw: Any, size_hw: Any, top_left: Any, window_hw: Any, kind: int, support: float) -> Any:
+    """What is the same for all pictures of a size: which pixels are mixed, by which weights.
 
     Args:
-        picture: (H, W, 3) uint8, contiguous.
+        picture_hw: the picture's size.
         size_hw: the resized picture's size.
         top_left: where in it the window begins; the window lies inside it.
         window_hw: the window's size.
         kind: which filter, an index into `fast.KINDS`.
         support: half the filter's width in pixels, before it is stretched.
+    """
+    rows = _taps(picture_hw[0], size_hw[0], top_left[0], window_hw[0], kind, support)
+    start, count, weights = _taps(picture_hw[1], size_hw[1], top_left[1], window_hw[1], kind, support)
+    left = start.min()
+    span = (start + count).max() - left
+    offsets, order, parts, reach = _spread_bytes(start, count, weights, left)
+    by_bytes = len(offsets) > 0
+    wide = np.zeros((0, 0, QUAD, GROUP, 4), np.int32)
+    if not by_bytes:
+        offsets, wide, reach = _spread(start, count, weights, left)
+    return rows, (left, span), by_bytes, (offsets, order, parts, wide), reach
+
+
+@compiled
+def resized_window(
+    picture: Any, size_hw: Any, window_hw: Any, plan: Any, rows_first: bool, table: Any, levels: Any, numbers: Any
+) -> None:
+    """Resize a picture and keep a window of it, as levels or as numbers.
+
+    Args:
+        picture: (H, W, 3) uint8, contiguous.
+        size_hw: the resized picture's size.
+        window_hw: the window's size.
+        plan: what `planned` makes of the sizes and the window.
         rows_first: which pass goes first, see `resample.rows_first`.
         table: (3, 256) float32, the number of every level, in the order of the output's planes.
         levels: (h, w, 3) uint8 for levels, else empty.
@@ -467,15 +488,7 @@ def resized_window(
     height, width = picture.shape[0], picture.shape[1]
     rows, columns = window_hw
     mixes_rows, mixes_columns = size_hw[0] != height, size_hw[1] != width
-    first_row, row_count, row_weights = _taps(height, size_hw[0], top_left[0], rows, kind, support)
-    first_column, column_count, column_weights = _taps(width, size_hw[1], top_left[1], columns, kind, support)
-    left = first_column.min()
-    span = (first_column + column_count).max() - left
-    offsets, order, parts, reach = _spread_bytes(first_column, column_count, column_weights, left)
-    by_bytes = len(offsets) > 0
-    wide = np.zeros((0, 0, QUAD, GROUP, 4), np.int32)
-    if not by_bytes:
-        offsets, wide, reach = _spread(first_column, column_count, column_weights, left)
+    (first_row, row_count, row_weights), (left, span), by_bytes, (offsets, order, parts, wide), reach = plan
     # what the rows are mixed from: columns as they are where rows go first, else columns already mixed
     across = span if rows_first else columns
     blocks = (3 * across + BLOCK - 1) // BLOCK
@@ -488,9 +501,9 @@ def resized_window(
     at_kept, at_mixed, at_padded = kept.ctypes.data, mixed.ctypes.data, padded.ctypes.data
     at_picture, at_row_weights = picture.ctypes.data, row_weights.ctypes.data
     if by_bytes:
-        plan = offsets.ctypes.data, order.ctypes.data, parts.ctypes.data, parts.shape[1], len(offsets)
+        mixing = offsets.ctypes.data, order.ctypes.data, parts.ctypes.data, parts.shape[1], len(offsets)
     else:
-        plan = offsets.ctypes.data, 0, wide.ctypes.data, wide.shape[1], wide.shape[0]
+        mixing = offsets.ctypes.data, 0, wide.ctypes.data, wide.shape[1], wide.shape[0]
     bytes_of_table = _bytes_of(table) if HAS_BYTE_DOTS and numbers.shape[2] >= 64 else np.zeros((0, 4, 256), np.uint8)
     begin = done = first_row[0]
     end = 3 * height * width
@@ -507,10 +520,10 @@ def resized_window(
             if rows_first or not mixes_columns:
                 kept[done - begin, : 3 * across] = picture[done, left : left + across].reshape(-1)
             elif source + reach <= end:
-                _mix(at_picture + source, target, by_bytes, plan)
+                _mix(at_picture + source, target, by_bytes, mixing)
             else:  # the last rows: vectors would read beyond the picture
                 padded[: 3 * span] = picture[done, left : left + span].reshape(-1)
-                _mix(at_padded, target, by_bytes, plan)
+                _mix(at_padded, target, by_bytes, mixing)
             done += 1
         row = kept[first_row[y] - begin]
         if mixes_rows:
@@ -519,7 +532,7 @@ def resized_window(
             row = mixed
         if rows_first and mixes_columns:
             padded[: 3 * span] = row[: 3 * span]
-            _mix(at_padded, finished.ctypes.data, by_bytes, plan)
+            _mix(at_padded, finished.ctypes.data, by_bytes, mixing)
             row = finished
         _deliver(row, y, table, bytes_of_table, levels, numbers)
     _hold(picture, kept, mixed, padded, finished, offsets, order, parts, wide, row_weights)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ MAX_PIXELS = 89_478_485
 MAX_BYTES = 512 * 2**20
 """Size of a file above which it is refused unread."""
 
+WHITE = (255, 255, 255)
 _SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".mpo": "JPEG", ".png": "PNG", ".apng": "PNG",
     ".gif": "GIF", ".webp": "WEBP", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".pgm": "PPM",
@@ -99,7 +100,7 @@ class PictureInfo:
 class Options:
     """What `load` can be told, checked; its docstring says what each field means."""
 
-    background: tuple[int, int, int] = (255, 255, 255)
+    background: tuple[int, int, int] = WHITE
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
     tolerate_truncated: bool = False
@@ -110,12 +111,13 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what is out of range."""
-        channels = list(self.background)
-        if len(channels) != 3 or not all(0 <= value <= 255 for value in channels):
+        if self.background != WHITE and (
+            len(channels := list(self.background)) != 3 or not all(0 <= value <= 255 for value in channels)
+        ):
             raise RangeError(f"load: background wants three numbers in 0..255, got {self.background}")
-        for limit, value in (("max_pixels", self.max_pixels), ("max_bytes", self.max_bytes)):
-            if value < 1:
-                raise RangeError(f"load: {limit} wants at least 1, got {value}")
+        if self.max_pixels < 1 or self.max_bytes < 1:
+            limit = "max_pixels" if self.max_pixels < 1 else "max_bytes"
+            raise RangeError(f"load: {limit} wants at least 1, got {getattr(self, limit)}")
         if self.frame < 0:
             raise RangeError(f"load: frame is counted from 0, got {self.frame}")
         if self.value_range is not None:
@@ -128,16 +130,14 @@ class Options:
                 raise RangeError(f"load: jpeg_scale_for_hw wants (height, width), got {self.jpeg_scale_for_hw}")
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A picture, and how to describe it: hashing its bytes takes time that not everyone wants to spend."""
 
     picture: Picture
     describe: Callable[[], PictureInfo]
 
 
-@dataclass(frozen=True)
-class OpenSource:
+class OpenSource(NamedTuple):
     """A source whose header is read and found good, and whose pixels are still to be made.
 
     Attributes:
@@ -152,7 +152,7 @@ class OpenSource:
 def load(
     source: Source,
     *,
-    background: tuple[int, int, int] = (255, 255, 255),
+    background: tuple[int, int, int] = WHITE,
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
     tolerate_truncated: bool = False,
@@ -216,7 +216,7 @@ def load(
 def load_with_info(
     source: Source,
     *,
-    background: tuple[int, int, int] = (255, 255, 255),
+    background: tuple[int, int, int] = WHITE,
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
     tolerate_truncated: bool = False,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from photosite.errors import PhotositeError, RangeError, ShapeError, UnknownNameError
@@ -22,7 +22,6 @@ MEGAPIXELS_IN_FLIGHT = 64.0
 
 Made = TypeVar("Made")
 
-_GLANCE_S = 0.005  # for how long the other rows are not looked after
 _ROWS_AHEAD = 8  # of each thread: enough to stay busy behind one slow picture
 _PIXELS_PER_MEGAPIXEL = 1_000_000
 
@@ -40,21 +39,22 @@ class LoadOptions(TypedDict, total=False):
     jpeg_scale_for_hw: tuple[int, int] | None
 
 
-@dataclass
 class _Row:
-    """A source on its way: first its header is read, then, once it is admitted, its pixels are decoded."""
+    """A source on its way: first its header is read, then, once there is room, its pixels are decoded."""
 
-    index: int
-    future: Future[Any]  # of an OpenSource; once admitted, of a Picture
-    admitted: bool = False
-    area: int = 0
+    def __init__(self, index: int, source: Source):
+        self.index = index
+        self.source: Source | None = source  # until its header is read
+        self.opened: OpenSource | None = None  # from then until its pixels are decoded; None where it cannot be opened
+        self.area = 0
+        self.result: Future[Any] = Future()
 
 
 class _Flight:
     """The rows on their way, in order, and the pixels that they hold.
 
-    All of it happens in the consumer's thread. Workers never wait for anything, so none can be left hanging; rows are
-    admitted in order, so the first one never waits for room that a later one has taken.
+    A worker that has read a header goes on to the pixels at once if there is room: handing a row over costs as much as
+    opening it. Rows are admitted in order, so the first one never waits for room that a later one has taken.
     """
 
     def __init__(
@@ -72,14 +72,18 @@ class _Flight:
         self.budget = budget
         self.options = options
         self.then = then
-        self.rows: deque[_Row] = deque()
-        self.held = 0  # pixels of the admitted rows, and of the picture in the consumer's hands
+        self.rows: deque[_Row] = deque()  # from here on the consumer's alone
         self.in_hand = 0
         self.ended = False
         self.broken: Exception | None = None  # what reading the sources raised
+        self.lock = Lock()  # from here on everybody's
+        self.unread: deque[_Row] = deque()  # headers to read
+        self.waiting: deque[_Row] = deque()  # in order, until there is room for their pixels
+        self.admitted: deque[_Row] = deque()  # pixels to decode
+        self.held = 0  # pixels of the admitted rows, and of the picture in the consumer's hands
 
     def advance(self) -> None:
-        """Begin all that may begin: headers as far ahead as is allowed, pixels as far as there is room."""
+        """Begin as many rows as is allowed; in the consumer's thread, as all that reads the sources."""
         while not self.ended and len(self.rows) < _ROWS_AHEAD * self.threads:
             try:
                 index, source = next(self.sources)
@@ -88,37 +92,22 @@ class _Flight:
             except Exception as fault:  # the rows before it come out first
                 self.ended, self.broken = True, fault
             else:
-                self.rows.append(_Row(index, self.pool.submit(open_source, source, self.options)))
-        for row in self.rows:
-            if row.admitted:
-                continue
-            if not row.future.done():
-                return
-            if row.future.exception() is None:
-                opened: OpenSource = row.future.result()
-                if self.held and self.held + opened.area > self.budget:
-                    return
-                row.area = opened.area
-                self.held += row.area
-                row.future = self.pool.submit(_made, opened, self.then)
-            row.admitted = True
+                row = _Row(index, source)
+                self.rows.append(row)
+                with self.lock:
+                    self.unread.append(row)
+                    self.waiting.append(row)
+                self.pool.submit(self._work)
 
     def take(self, *, raises: bool) -> tuple[int, Any]:
         """Wait for the first row, and keep the workers busy for the time that the consumer will take."""
         first = self.rows[0]
-        while not (first.admitted and first.future.done()):
-            if first.admitted and sum(row.admitted and not row.future.done() for row in self.rows) > self.threads:
-                with suppress(TimeoutError):  # the workers have enough to do for now; waiting for one costs least
-                    first.future.exception(timeout=_GLANCE_S)
-            else:
-                next_header = [row.future for row in self.rows if not row.admitted and not row.future.done()][:1]
-                wait([first.future, *next_header], return_when=FIRST_COMPLETED)
-            self.advance()
+        wait([first.result])
         self.rows.popleft()
         self.in_hand = first.area
         self.advance()
         try:
-            return first.index, first.future.result()
+            return first.index, first.result.result()
         except PhotositeError as fault:
             if raises:
                 raise
@@ -127,9 +116,68 @@ class _Flight:
 
     def put_down(self) -> None:
         """Count the picture that was taken last no more, and use its room."""
-        self.held -= self.in_hand
-        self.in_hand = 0
+        with self.lock:
+            self.held -= self.in_hand
+            self.in_hand = 0
+            count = self._admit()
+        self._ask_for(count)
         self.advance()
+
+    def _work(self) -> None:
+        """In a worker: decode a row that is admitted, or read a header and go on if that admits it.
+
+        There can be nothing to do: another worker may admit a row whose header was read just now, and ask for hands.
+        """
+        with self.lock:
+            row = self.admitted.popleft() if self.admitted else None
+            unread = self.unread.popleft() if row is None and self.unread else None
+        if unread is not None:
+            self._read_header(unread)
+            with self.lock:
+                count = self._admit()
+                if unread in self.admitted:
+                    self.admitted.remove(unread)
+                    row, count = unread, count - 1
+            self._ask_for(count)
+        if row is not None:
+            self._decode(row)
+
+    def _read_header(self, row: _Row) -> None:
+        assert row.source is not None
+        try:
+            row.opened = open_source(row.source, self.options)
+        except BaseException as fault:  # whatever it is, the consumer waits for it
+            row.result.set_exception(fault)
+        row.source = None
+
+    def _decode(self, row: _Row) -> None:
+        assert row.opened is not None
+        opened, row.opened = row.opened, None
+        try:
+            row.result.set_result(_made(opened, self.then))
+        except BaseException as fault:  # whatever it is, the consumer waits for it
+            row.result.set_exception(fault)
+
+    def _admit(self) -> int:
+        """Admit the next rows in order while their headers are read and there is room; how many; under the lock."""
+        count = 0
+        while self.waiting and self.waiting[0].source is None:
+            row = self.waiting[0]
+            if row.opened is not None:
+                if self.held and self.held + row.opened.area > self.budget:
+                    break
+                row.area = row.opened.area
+                self.held += row.area
+                self.admitted.append(row)
+                count += 1
+            self.waiting.popleft()
+        return count
+
+    def _ask_for(self, count: int) -> None:
+        """Have workers look at what was admitted; after the last row has come out, or on closing, there are none."""
+        for _ in range(count):
+            with suppress(RuntimeError):
+                self.pool.submit(self._work)
 
 
 def _picture(opened: OpenSource) -> Picture:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,7 @@ _SPACE_OF_MODE = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _GRAY_STEP = {"L;2": 85, "L;4": 17}  # 2-bit and 4-bit gray is stretched to 0..255, its transparent value is not
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """What a caller decides about conversion: see `photosite.prep.load.load`."""
 
     background: tuple[int, int, int]

@@ -10,9 +10,8 @@ import errno
 import os
 import stat
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from photosite.errors import PictureError
 
@@ -30,8 +29,7 @@ _KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """An encoded picture in memory.
 
     `name` is for people; `path_bytes` is base64 of the path's bytes, "" without a path; `suffix` is the name's
