@@ -131,7 +131,7 @@ def _plan(
     window_hw: tuple[int, int],
     interpolation: str,
 ) -> Any:
-    """The kernels' plan for pictures of a size; one takes some kilobytes, megabytes for the largest, and as long as a tenth of the resizing."""
+    """The kernels' plan for pictures of a size, which takes a tenth as long as the resizing; mostly some kilobytes."""
     module = kernels()
     assert module is not None
     kind, support = KINDS.index(interpolation), float(FILTER_SUPPORT[interpolation])
