@@ -44,7 +44,7 @@ OPTIONAL = ("llvmlite", "matplotlib", "numba", "pillow_heif", "simplejpeg", "ski
 """Packages of the extras and of our users: imported where they are used or
 under `try`, so that none has to be there."""
 
-NEEDS_OPTIONAL = ("prep.kernels",)
+NEEDS_OPTIONAL = ("prep.kernels", "prep.windows")
 """Files of ours that are as optional as the package that they are written for."""
 
 

@@ -132,10 +132,9 @@ def _plan(
     interpolation: str,
 ) -> Any:
     """The kernels' plan for pictures of a size, which takes a tenth as long as the resizing; mostly some kilobytes."""
-    module = kernels()
-    assert module is not None
+    windows = importlib.import_module("photosite.prep.windows")
     kind, support = KINDS.index(interpolation), float(FILTER_SUPPORT[interpolation])
-    return module.planned(picture_hw, size_hw, top_left, window_hw, kind, support)
+    return windows.planned(picture_hw, size_hw, top_left, window_hw, kind, support)
 
 
 @cache

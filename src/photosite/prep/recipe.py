@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.prep import fast
+from photosite.prep.explained import explained
 from photosite.prep.fields import MAX_SIZE, checked_fields
 from photosite.prep.geometry import Geometry, resized_size, window_start
 from photosite.shapes import is_number, shape_text
@@ -325,31 +326,7 @@ class Recipe:
 
     def explain(self) -> list[str]:
         """What the recipe does, a line for each step in order, and last where its numbers come from."""
-        height, width = self.size_hw or (0, 0)
-        how = f"{self.interpolation}{'' if self.interpolation == 'nearest' else ', antialiased as Pillow does'}"
-        first = ", the larger half first" if self.pad_first == "larger" else ""
-        lines = {
-            "shortest": f"resize: the shorter side to {height}, the longer in proportion, rounded down; {how}",
-            "longest": f"resize: the longer side to {height}, the shorter in proportion, rounded down; {how}; "
-            f"then pad to {height} × {width} with {self.pad_color}{first}",
-            "squash": f"resize: to {height} × {width}, proportions not kept; {how}",
-            "cover": f"resize: in proportion, as small as covers {height} × {width}, sides rounded; {how}",
-            "contain": f"resize: in proportion, as large as fits into {height} × {width}, sides rounded; {how}",
-            "none": "resize: none, pixels stay as they are",
-        }
-        halves = "half to even" if self.crop_rounding == "round" else "down"
-        mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (self.mean, self.std))
-        return [
-            lines[self.resize],
-            "crop: none"
-            if self.crop_hw is None
-            else f"crop: the center {self.crop_hw[0]} × {self.crop_hw[1]}, half pixels rounded {halves}; "
-            f"{self.pad_color} where the picture is smaller{first}",
-            f"scale: levels 0 … 255 times {_ratio_text(self.scale)}",
-            f"normalize: subtract mean ({mean}), divide by std ({std}), channels {', '.join(self.channel_order)}",
-            f"layout: {self.layout}, float32, {self.channel_order}",
-            f"source: {self.source or 'not stated'}",
-        ]
+        return explained(vars(self))
 
     @cached_property
     def _table(self) -> npt.NDArray[np.float32]:
@@ -450,8 +427,3 @@ class Recipe:
             spread = f" from {picture.min()} to {picture.max()}" if picture.dtype.kind in "biuf" else ""
             raise RangeError(f"{who} with levels 0 … 255, got {picture.shape} {picture.dtype}{spread}")
         return picture
-
-
-def _ratio_text(scale: float) -> str:
-    """A scale as people write it: 1/255, 1."""
-    return f"1/{round(1 / scale)}" if scale < 1 and 1 / round(1 / scale) == scale else f"{scale:g}"
