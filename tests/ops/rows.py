@@ -38,7 +38,7 @@ def noise(*shape: int, seed: int = 0, dtype: str = "float64") -> np.ndarray:
 
 
 def torch_operation(op: str) -> Callable[..., Any]:
-    """torch's own operation of that name."""
+    """The operation of that name in torch."""
     found: Callable[..., Any] = operator.attrgetter(op)(torch.ops)
     return found
 
@@ -61,7 +61,7 @@ def leaves(value: Any) -> list[Any]:
 
 
 def assert_near(found: Any, wanted: torch.Tensor, tolerance: float | None, what: str) -> None:
-    """The same shape, dtype and values, up to `tolerance` times the largest of them; NaN and infinity in their places."""
+    """The same shape, dtype and values, up to `tolerance` times the largest of them; NaN and infinity in place."""
     assert isinstance(found, np.ndarray | np.generic), f"{what}: a {type(found).__name__}, no array"
     peer = wanted.detach().numpy()
     assert (found.shape, found.dtype) == (peer.shape, peer.dtype), what

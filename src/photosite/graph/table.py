@@ -27,7 +27,7 @@ class Row:
 
     Attributes:
         value: the result from the operands.
-        vjp: the operands' gradients from the result's; None where no gradient ever flows (comparisons, positions, sizes).
+        vjp: the operands' gradients from the result's; None where none ever flows (comparisons, positions).
         macs: multiply-adds; of arrays it looks at shapes alone. 1 MAC is 2 FLOPs.
     """
 
@@ -58,4 +58,4 @@ TABLE: dict[str, Row] = {
     # recurrent
     # loss
 }
-"""The rows, by the full name of the operation. In-place operations have none: `functional` makes them ordinary first."""
+"""The rows, by the full name of the operation. Those in place have none: `functional` makes them ordinary first."""

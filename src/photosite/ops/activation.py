@@ -73,10 +73,10 @@ def gelu(x: Array, approximate: str = "none") -> Array:
     [-0.1587, 0.0, 0.8413]
     """
     if approximate == "tanh":
-        return 0.5 * x * (1 + np.tanh(SQRT_TWO_OVER_PI * (x + CUBIC * x**3)))
+        return as_float(0.5 * x * (1 + np.tanh(SQRT_TWO_OVER_PI * (x + CUBIC * x**3))))
     if approximate != "none":
         raise UnknownNameError("approximation of gelu", approximate, ("none", "tanh"))
-    return 0.5 * x * (1 + erf(x * SQRT_HALF))
+    return as_float(0.5 * x * (1 + erf(x * SQRT_HALF)))
 
 
 def gelu_vjp(grad: Array, result: Array, x: Array, approximate: str = "none") -> tuple[Array]:
@@ -111,13 +111,13 @@ def softmax(x: Array, dim: int, dtype: np.dtype[np.generic] | None = None) -> Ar
         return np.ones_like(x)
     with np.errstate(invalid="ignore"):
         powers = np.exp(x - x.max(axis, keepdims=True))
-    return powers / powers.sum(axis, keepdims=True)
+    return as_float(powers / powers.sum(axis, keepdims=True))
 
 
 def softmax_vjp(
     grad: Array, result: Array, x: Array, dim: int, dtype: np.dtype[np.generic] | None = None
 ) -> tuple[Array | None]:
-    """s (g - sum(g s)): what all shares lose or gain together does not count."""
+    """The slope is s (g - sum(g s)): what all shares lose or gain together does not count."""
     axis = as_dim(dim, x.ndim, "softmax")
     own = grad * result
     total = own.sum(axis, keepdims=True) if x.ndim else own
