@@ -166,7 +166,9 @@ class Graph:
     `inputs` names the tensors that go in, `input_shapes` their shapes. `outputs` names the values that come out, and
     `output_keys` says where each stood in what the model returned: "output" for a lone tensor, "0" in a tuple, "logits"
     in a dict, "aux.0" nested. `parameters` are all of the model's, used or not, under their state-dict names.
-    `notes` are sentences for people: what was unwrapped, assumed or left out.
+    `updates` names, for a parameter or buffer that running the network overwrites, its value afterwards; only a graph
+    without in-place operations says it, see `functional`. `notes` are sentences for people: what was unwrapped, assumed
+    or left out.
     """
 
     nodes: tuple[Node, ...]
@@ -179,6 +181,7 @@ class Graph:
     constants: FrozenMap[Constant] = field(default_factory=FrozenMap)
     model_type: str = ""
     notes: tuple[str, ...] = ()
+    updates: FrozenMap[str] = field(default_factory=FrozenMap)
 
     def __len__(self) -> int:
         """How many operations there are."""
@@ -254,6 +257,21 @@ class Graph:
         if name in self.constants:
             return self.constants[name].array.shape
         return self.input_shapes[self.inputs.index(name)]
+
+    def dtype_of(self, name: str) -> str:
+        """Dtype of whatever has that name.
+
+        Raises:
+            UnknownNameError: nothing here has that name.
+        """
+        self._check(name)
+        if name in self._by_name:
+            return self._by_name[name].dtype
+        if name in self.parameters:
+            return self.parameters[name].dtype
+        if name in self.constants:
+            return self.constants[name].dtype
+        return self.input_dtypes[self.inputs.index(name)]
 
     def _check(self, name: str) -> None:
         if not any(name in names for names in (self._by_name, self.inputs, self.parameters, self.constants)):
