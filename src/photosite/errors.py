@@ -11,6 +11,7 @@
     │   └── MismatchedWeightsError  keys or shapes differ from the model's
     ├── DatasetError          training data cannot be read as pictures in classes
     ├── CaptureError          a model cannot be read as a graph
+    ├── UnsupportedOpError    a graph has operations that nothing is known of; `.ops` counts them
     └── MissingExtraError     an optional package is not installed (also an ImportError)
 
 A message is one line: who, what was wanted, what came, and where it helps what to do.
@@ -134,6 +135,19 @@ class DatasetError(PhotositeError):
 
 class CaptureError(PhotositeError):
     """A model cannot be read as a graph; the message names the line of the model's own code."""
+
+
+class UnsupportedOpError(PhotositeError):
+    """Operations of a graph have no row in the op table, or a dtype has no counterpart; `ops` counts them by name."""
+
+    def __init__(self, message: str, ops: dict[str, int]) -> None:
+        """Keep the counts beside the message."""
+        self.ops = ops
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type[UnsupportedOpError], tuple[str, dict[str, int]]]:
+        """Keep the counts when the error crosses a process border."""
+        return type(self), (str(self), self.ops)
 
 
 class MissingExtraError(PhotositeError, ImportError):

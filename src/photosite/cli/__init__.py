@@ -1,4 +1,4 @@
-"""The command line: `photosite see`, `photosite pixels`, `photosite models`, `photosite train`.
+"""The command line: `photosite see`, `pixels`, `verify`, `models`, `train`.
 
 Each command imports what it needs when it runs, so that `--help` stays quick. Results go to stdout, progress and
 errors to stderr. Exit codes: 0 done, 1 an error of our own, 2 bad input or usage, 130 interrupted.
@@ -18,6 +18,7 @@ from photosite.cli.photo import STDIN
 from photosite.cli.pixels import pixels
 from photosite.cli.see import see
 from photosite.cli.train import train
+from photosite.cli.verify import verify
 from photosite.errors import PhotositeError
 
 app = App(
@@ -31,6 +32,7 @@ app = App(
 )
 app.command(see)
 app.command(pixels)
+app.command(verify)
 app.command(models)
 app.command(train)
 

@@ -78,10 +78,10 @@ def execute(
     with torch.no_grad():
         values = _borrow(graph, state, inputs, overwritten)
         kept: dict[str, Any] = {}
-        dying = _last_uses(graph)
+        dying = graph.last_uses
         wait = _waiter(values)
         for number, node in enumerate(graph.nodes):
-            run, args, kwargs = _resolve(node.op), _thaw(node.args, values), _thaw_map(node.kwargs, values)
+            run, args, kwargs = operation(node.op), thaw(node.args, values), thaw_map(node.kwargs, values)
             wait()
             start = time.perf_counter()
             try:
@@ -148,20 +148,7 @@ def _last_writes(graph: Graph) -> dict[str, int]:
     }
 
 
-def _last_uses(graph: Graph) -> dict[int, list[str]]:
-    """For each node number, the names that nothing reads afterwards."""
-    last: dict[str, int] = {}
-    for number, node in enumerate(graph.nodes):
-        last[node.name] = number
-        last.update(dict.fromkeys(node.inputs, number))
-    dying: dict[int, list[str]] = {}
-    for name, number in last.items():
-        if name not in graph.outputs:
-            dying.setdefault(number, []).append(name)
-    return dying
-
-
-def _resolve(op: str) -> Callable[..., Any]:
+def operation(op: str) -> Callable[..., Any]:
     """The function behind a name such as "aten.conv2d.default"."""
     if op == "getitem":
         return operator.getitem
@@ -169,19 +156,20 @@ def _resolve(op: str) -> Callable[..., Any]:
     return found
 
 
-def _thaw(argument: Argument, values: Mapping[str, Any]) -> Any:
+def thaw(argument: Argument, values: Mapping[str, Any]) -> Any:
     """Turn a frozen argument back into what torch takes."""
     if isinstance(argument, Ref):
         return values[argument.name]
     if isinstance(argument, tuple):
-        return [_thaw(part, values) for part in argument]
+        return [thaw(part, values) for part in argument]
     if isinstance(argument, str) and argument.startswith("torch."):
         return getattr(torch, argument.removeprefix("torch."))
     return argument
 
 
-def _thaw_map(arguments: Mapping[str, Argument], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _thaw(argument, values) for key, argument in arguments.items()}
+def thaw_map(arguments: Mapping[str, Argument], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn frozen keyword arguments back into what torch takes."""
+    return {key: thaw(argument, values) for key, argument in arguments.items()}
 
 
 def _waiter(values: Mapping[str, Any]) -> Callable[[], None]:

@@ -278,6 +278,19 @@ class Graph:
             raise UnknownNameError("value", name, [*self._by_name, *self.inputs, *self.parameters, *self.constants])
 
     @cached_property
+    def last_uses(self) -> Mapping[int, tuple[str, ...]]:
+        """For each node's number the names that nothing reads after it; outputs are never among them."""
+        last: dict[str, int] = {}
+        for number, node in enumerate(self.nodes):
+            last[node.name] = number
+            last.update(dict.fromkeys(node.inputs, number))
+        dying: dict[int, list[str]] = {}
+        for name, number in last.items():
+            if name not in self.outputs:
+                dying.setdefault(number, []).append(name)
+        return {number: tuple(names) for number, names in dying.items()}
+
+    @cached_property
     def _by_name(self) -> dict[str, Node]:
         return {node.name: node for node in self.nodes}
 
