@@ -16,7 +16,8 @@ import numpy as np
 
 from photosite.errors import MismatchedWeightsError, ShapeError, UnsupportedOpError
 from photosite.graph.ir import Argument, Graph, Node, Ref
-from photosite.graph.table import TABLE, Row
+from photosite.graph.row import Row
+from photosite.graph.table import TABLE
 from photosite.ops.arrays import Array, category
 
 OnNode = Callable[[Node, Any], None]
