@@ -175,3 +175,20 @@ def test_refusals() -> None:
     check_refusal(BATCH, x, w, b, m, None, True, *end, match="both of running_mean and running_var or none, got one")
     check_refusal(BATCH, x, w, noise(3, dtype="float32"), m, v, False, *end, match="bias wants the dtype of x, float64")
     check_refusal(BATCH, noise(2, 3, dtype="int64"), w, b, m, v, False, *end, match="int64")
+
+
+def test_torch_is_wrong_about_the_gradient_of_one_picture_in_an_unusual_layout() -> None:
+    # with mean 0, variance 1 and scale 1 the norm is the identity, and so is its gradient
+    x, mean, variance = noise(1, 8, 3, 3, seed=100), np.zeros(8), np.ones(8)
+    arguments = (x, np.ones(8), np.zeros(8), mean, variance, False, 0.1, 0.0, False)
+    # the strides of (1, C, H, W) that was (1, H W, C): so LeViT's stem gets its gradient
+    grad = torch.from_numpy(noise(1, 9, 8)).transpose(1, 2).reshape(1, 8, 3, 3)
+    ours = TABLE[BATCH].vjp(grad.numpy(), x, *arguments)  # type: ignore[misc]
+    np.testing.assert_allclose(ours[0], grad)
+    np.testing.assert_allclose(ours[2], grad.sum((0, 2, 3)))
+    tensor = torch.from_numpy(x).requires_grad_()
+    result = torch.batch_norm(tensor, *map(torch.from_numpy, arguments[1:5]), *arguments[5:])
+    for layout, wrong in ((grad, True), (grad.contiguous(), False)):
+        (theirs,) = torch.autograd.grad(result, [tensor], layout, retain_graph=True)
+        # torch 2.13 on the CPU; once this fails, take the remark out of docs/numpy.md
+        assert ((theirs - grad).abs().max() > 0.1) == wrong

@@ -1,4 +1,4 @@
-"""Views, joining, indexing, padding, rearranging, creation: the same numbers as in torch, and gradients that find home."""
+"""Views, joining, indexing, padding, rearranging, creation: as in torch, with gradients that find their way home."""
 
 from __future__ import annotations
 

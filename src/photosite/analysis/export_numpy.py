@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from photosite.analysis.gather_source import Gathered
-from photosite.analysis.replay import check_supported, replay
+from photosite.analysis.replay import replay
 from photosite.errors import PhotositeError
 from photosite.files import write_whole
 from photosite.graph.ir import Argument, Graph, Node, Ref
@@ -23,52 +23,55 @@ SCRIPT, WEIGHTS, EXAMPLE = "model.py", "weights.npz", "example.npz"
 
 
 def export_numpy(
-    graph: Graph, state: Mapping[str, Array], inputs: tuple[Array, ...], folder: Path, name: str, about: str = ""
-) -> dict[str, Array]:
+    graph: Graph,
+    state: Mapping[str, Array],
+    inputs: tuple[Array, ...],
+    expected: Mapping[str, Array],
+    folder: Path,
+    name: str,
+) -> float:
     """Write a network as `model.py`, with its weights and an example.
 
     Args:
         graph: functional.
         state: an array for each parameter and buffer that it reads.
         inputs: what the example is run on.
+        expected: the outputs that PyTorch has for it, by where they stand in the model's result.
         folder: where to; made if it is not there. Each file is whole or absent.
         name: what the network is called.
-        about: a sentence or two for the script's docstring, such as how pictures become the input.
     Returns:
-        The outputs of the example, by where they stand in the model's result.
+        The largest difference between the outputs of our own run and those expected.
     Raises:
         UnsupportedOpError: an operation has no row.
         PhotositeError: the folder cannot be written to.
     """
-    check_supported(graph)
     outputs = replay(graph, state, *inputs).outputs
     read = {name for node in graph for name in node.inputs} | {*graph.outputs}
     held = {key: np.asarray(state[key]) for key in state if key in read}
     held |= {key: graph.constants[key].array for key in graph.constants if key in read}
-    example = dict(zip(graph.inputs, inputs, strict=True)) | {f"output {key}": array for key, array in outputs.items()}
+    example = dict(zip(graph.inputs, inputs, strict=True)) | {f"output {key}": array for key, array in expected.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / WEIGHTS, _npz(held))
         write_whole(folder / EXAMPLE, _npz(example))
-        write_whole(folder / SCRIPT, script(graph, name, about).encode())
+        write_whole(folder / SCRIPT, script(graph, name).encode())
     except OSError as error:
         raise PhotositeError(f"export-numpy: cannot write to {folder}: {error.strerror or error}") from error
-    return outputs
+    return max(float(np.abs(output - expected[key]).max(initial=0)) for key, output in outputs.items())
 
 
-def script(graph: Graph, name: str, about: str = "") -> str:
+def script(graph: Graph, name: str) -> str:
     """The text of `model.py`."""
     rows = {node.op: TABLE[node.op] for node in graph if node.op != "getitem"}
     gathered = Gathered(row.value for row in rows.values())
     writer = _Writer(graph, gathered)
     shapes = ", ".join(f"{n} {shape}" for n, shape in zip(graph.inputs, graph.input_shapes, strict=True))
     parameters = sum(math.prod(i.shape) for i in graph.parameters.values() if not (i.is_buffer or i.same_as))
-    said = f"\n{about}\n" if about else ""
     return f'''"""{name} in NumPy alone: {len(graph)} operations, {parameters:,} parameters.
-{said}
+
 Takes {shapes}. Below stand the operations, then the network, line by line in the order in which it runs; w holds
 the weights under their names. `python {SCRIPT}` runs the example beside it and says how far the result is from
-the one that was written down.
+PyTorch's, which the example holds.
 
 Written by photosite from a captured PyTorch model (MIT license for the operations).
 """
@@ -90,7 +93,7 @@ def main():
     outputs = {writer.function}(dict(weights), *(example[name] for name in {list(graph.inputs)!r}))
     for key, output in outputs.items():
         difference = np.abs(output - example["output " + key]).max()
-        print(key, output.shape, output.dtype, f"largest difference to the example: {{difference:.2g}}")
+        print(key, output.shape, output.dtype, f"largest difference to PyTorch: {{difference:.2g}}")
 
 
 if __name__ == "__main__":

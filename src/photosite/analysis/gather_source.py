@@ -13,7 +13,7 @@ import sys
 import tokenize
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -47,7 +47,7 @@ class Gathered:
         self._items: dict[tuple[str, str], _Item] = {}
         self._order: list[tuple[str, str]] = []
         for function in functions:
-            self._take(function.__module__, function.__name__)
+            self._take(*_place(function))
         names = [name for _, name in self._order]
         self._names = {
             key: key[1] if names.count(key[1]) == 1 else f"{key[0].rpartition('.')[2]}_{key[1].lstrip('_')}"
@@ -56,7 +56,7 @@ class Gathered:
 
     def name_of(self, function: Callable[..., Any]) -> str:
         """What a function is called in the text; two of one name are told apart by their modules."""
-        return self._names[function.__module__, function.__name__]
+        return self._names[_place(function)]
 
     @property
     def names(self) -> set[str]:
@@ -113,6 +113,15 @@ class Gathered:
                 line = lines[row - 1]
                 lines[row - 1] = line[:column] + changes[token.string] + line[column + len(token.string) :]
         return "".join(lines)
+
+
+@cache
+def _place(function: Callable[..., Any]) -> tuple[str, str]:
+    """The module in which a function is defined, and its name there."""
+    if not isinstance(function, partial):
+        return function.__module__, function.__name__
+    module = function.func.__module__
+    return module, next(name for name, value in vars(sys.modules[module]).items() if value is function)
 
 
 @cache

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from photosite.analysis.replay import gradients, leaves, node_gradients, run_node, unknown_ops
+from photosite.analysis.recheck import difference, difference_in_double, gradient_by_readers, largest
+from photosite.analysis.replay import gradients, leaves, run_node, unknown_ops
 from photosite.errors import UnsupportedOpError
 from photosite.graph.capture import unwrap
 from photosite.graph.execute import operation, thaw, thaw_map
@@ -42,8 +43,9 @@ class Check:
         difference: the largest absolute difference.
         scale: the largest absolute value of PyTorch's.
         own: the largest difference of the node by itself, on PyTorch's operands; None where it was not needed.
-        state: "same" within tolerance; "drift" where only its operands differ too much; "differs" where the node itself
-            does; "unknown" where its operation has no row (PyTorch's value goes on).
+        state: "same" within tolerance; "drift" where its operands differ too much, or terms cancel so that only
+            rounding is left, but not the operation itself; "differs" where that does; "unknown" where its operation
+            has no row (PyTorch's value goes on).
     """
 
     node: str
@@ -147,7 +149,10 @@ class _Torch:
     def run(self, node: Node) -> None:
         with torch.set_grad_enabled(self.backward):
             run = operation(node.op)
-            self.values[node.name] = run(*thaw(node.args, self.values), **thaw_map(node.kwargs, self.values))
+            value = run(*thaw(node.args, self.values), **thaw_map(node.kwargs, self.values))
+            if self.backward and any(value is self.values[name] for name in node.inputs):
+                value = value.view_as(value)  # dropout and others return their operand: a gradient of its own for each
+            self.values[node.name] = value
 
     def forget(self, name: str) -> None:
         del self.values[name]
@@ -167,15 +172,15 @@ def _check_value(node: Node, ours: dict[str, Any], theirs: _Torch) -> Check:
     wanted = _array(theirs.values[node.name])
     if node.op != "getitem" and node.op not in TABLE:
         ours[node.name] = wanted
-        return Check(node.name, node.op, node.module, node.shape, 0.0, _largest(wanted), None, "unknown")
+        return Check(node.name, node.op, node.module, node.shape, 0.0, largest(wanted), None, "unknown")
     ours[node.name] = run_node(node, ours)
-    difference, scale = _difference(ours[node.name], wanted), _largest(wanted)
+    apart, scale = difference(ours[node.name], wanted), largest(wanted)
     limit = scale * TOLERANCE.get(node.dtype, 0.0)
     own, state = None, "same"
-    if not difference <= limit:
-        own = _difference(run_node(node, theirs.arrays(node.inputs)), wanted)
+    if not apart <= limit:
+        own = difference(run_node(node, theirs.arrays(node.inputs)), wanted)
         state = "drift" if own <= limit else "differs"
-    return Check(node.name, node.op, node.module, node.shape, difference, scale, own, state)
+    return Check(node.name, node.op, node.module, node.shape, apart, scale, own, state)
 
 
 def _check_gradients(graph: Graph, theirs: _Torch) -> list[Check]:
@@ -232,76 +237,18 @@ def _check_gradient(
     mine = ours.get(name)
     if mine is None:
         mine = np.zeros_like(gradient)
-    difference, scale = _difference(mine, gradient), _largest(gradient)
+    apart, scale = difference(mine, gradient), largest(gradient)
     limit = scale * TOLERANCE.get(str(gradient.dtype), 0.0)
     own, state = None, "same"
-    if not difference <= limit:
-        own = _own_difference(graph, name, gradient, wanted, values, cotangents)
+    if not apart <= limit:
+        total, size = gradient_by_readers(graph, name, gradient, wanted, values, cotangents.get(name))
+        own = difference(total, gradient)
+        if limit < own <= size * TOLERANCE.get(str(gradient.dtype), 0.0):  # terms that cancel: ask in double precision
+            own = difference_in_double(graph, name, wanted, values)
         state = "drift" if own <= limit else "differs"
     op, module = (node.op, node.module) if node else ("", "")
-    return Check(name, op, module, gradient.shape, difference, scale, own, state)
-
-
-def _own_difference(
-    graph: Graph,
-    name: str,
-    gradient: Array,
-    wanted: Mapping[str, torch.Tensor | None],
-    values: Mapping[str, Any],
-    cotangents: Mapping[str, Array],
-) -> float:
-    """The difference that the readers of a value make by themselves, given PyTorch's gradients of their results."""
-    total = cotangents.get(name, np.zeros_like(gradient))
-    for reader in graph.consumers(name):
-        of = _result_gradient(graph, reader, wanted)
-        if of is None:
-            continue
-        for read, part in node_gradients(reader, of, values):
-            if read == name:
-                total = total + part
-    return _difference(total, gradient)
-
-
-def _result_gradient(graph: Graph, node: Node, wanted: Mapping[str, torch.Tensor | None]) -> Any:
-    """PyTorch's gradient of a node's value; a list for several results."""
-    if len(node.shapes) == 1:
-        found = wanted.get(node.name)
-        return None if found is None else _array(found)
-    parts: list[Any] = [None] * len(node.shapes)
-    for taker in graph.consumers(node.name):
-        found = wanted.get(taker.name)
-        if taker.op == "getitem" and found is not None:
-            index = taker.args[1]
-            assert isinstance(index, int)
-            parts[index] = _array(found)
-    return parts if any(part is not None for part in parts) else None
+    return Check(name, op, module, gradient.shape, apart, scale, own, state)
 
 
 def _flows(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.requires_grad
-
-
-def _difference(found: Any, wanted: Any) -> float:
-    """The largest absolute difference; infinite where one is not a number and the other is, or shapes differ."""
-    if isinstance(wanted, list):
-        return max((_difference(a, b) for a, b in zip(found, wanted, strict=True)), default=0.0)
-    if found.shape != wanted.shape:
-        return float("inf")
-    if not wanted.size:
-        return 0.0
-    with np.errstate(all="ignore"):
-        apart = np.abs(found.astype(_wide(found)) - wanted.astype(_wide(wanted)))
-        alike = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
-    return float(np.where(alike, 0, np.where(np.isnan(apart), np.inf, apart)).max())
-
-
-def _largest(value: Any) -> float:
-    """The largest absolute value that is a number."""
-    if isinstance(value, list):
-        return max((_largest(part) for part in value), default=0.0)
-    sizes = np.abs(value.astype(_wide(value)))
-    return float(sizes[np.isfinite(sizes)].max(initial=0))
-
-
-def _wide(value: Array) -> type:
-    return np.complex128 if value.dtype.kind == "c" else np.float64

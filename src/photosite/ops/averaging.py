@@ -90,10 +90,6 @@ def avg_pool_vjp(
     return (rounded(share, x),)
 
 
-avg_pool1d, avg_pool2d, avg_pool3d = (partial(avg_pool, axes) for axes in (1, 2, 3))
-avg_pool1d_vjp, avg_pool2d_vjp, avg_pool3d_vjp = (partial(avg_pool_vjp, axes) for axes in (1, 2, 3))
-
-
 def adaptive_avg_pool(axes: int, x: Array, output_size: Numbers) -> Array:
     """The means of so many parts along each axis as are wanted; one part is the mean of the whole channel.
 
@@ -178,16 +174,6 @@ def adaptive_max_pool_vjp(
     return (scattered(axes, grad[0], result[1], x),)
 
 
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (partial(adaptive_avg_pool, axes) for axes in (1, 2, 3))
-adaptive_avg_pool1d_vjp, adaptive_avg_pool2d_vjp, adaptive_avg_pool3d_vjp = (
-    partial(adaptive_avg_pool_vjp, axes) for axes in (1, 2, 3)
-)
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (partial(adaptive_max_pool, axes) for axes in (1, 2, 3))
-adaptive_max_pool1d_vjp, adaptive_max_pool2d_vjp, adaptive_max_pool3d_vjp = (
-    partial(adaptive_max_pool_vjp, axes) for axes in (1, 2, 3)
-)
-
-
 def global_avg_pool(x: Array) -> Array:
     """The mean of each whole channel: (B, C, *sides) to (B, C).
 
@@ -232,3 +218,23 @@ def _parts(who: str, axes: int, x: Array, output_size: Numbers) -> list[list[tup
     if 0 in x.shape[x.ndim - axes - 1 :]:
         raise ShapeError(f"{who}: nothing has no mean and no largest value, got {shape_text(x.shape)}")
     return [[(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in zip(sides, goal, strict=True)]
+
+
+avg_pool1d = partial(avg_pool, 1)
+avg_pool1d_vjp = partial(avg_pool_vjp, 1)
+avg_pool2d = partial(avg_pool, 2)
+avg_pool2d_vjp = partial(avg_pool_vjp, 2)
+avg_pool3d = partial(avg_pool, 3)
+avg_pool3d_vjp = partial(avg_pool_vjp, 3)
+adaptive_avg_pool1d = partial(adaptive_avg_pool, 1)
+adaptive_avg_pool1d_vjp = partial(adaptive_avg_pool_vjp, 1)
+adaptive_avg_pool2d = partial(adaptive_avg_pool, 2)
+adaptive_avg_pool2d_vjp = partial(adaptive_avg_pool_vjp, 2)
+adaptive_avg_pool3d = partial(adaptive_avg_pool, 3)
+adaptive_avg_pool3d_vjp = partial(adaptive_avg_pool_vjp, 3)
+adaptive_max_pool1d = partial(adaptive_max_pool, 1)
+adaptive_max_pool1d_vjp = partial(adaptive_max_pool_vjp, 1)
+adaptive_max_pool2d = partial(adaptive_max_pool, 2)
+adaptive_max_pool2d_vjp = partial(adaptive_max_pool_vjp, 2)
+adaptive_max_pool3d = partial(adaptive_max_pool, 3)
+adaptive_max_pool3d_vjp = partial(adaptive_max_pool_vjp, 3)

@@ -151,16 +151,6 @@ def max_pool_with_indices_vjp(
     return (scattered(axes, grad[0], result[1], x),)
 
 
-max_pool1d, max_pool2d, max_pool3d = (partial(max_pool, axes) for axes in (1, 2, 3))
-max_pool1d_vjp, max_pool2d_vjp, max_pool3d_vjp = (partial(max_pool_vjp, axes) for axes in (1, 2, 3))
-max_pool1d_with_indices, max_pool2d_with_indices, max_pool3d_with_indices = (
-    partial(max_pool_with_indices, axes) for axes in (1, 2, 3)
-)
-max_pool1d_with_indices_vjp, max_pool2d_with_indices_vjp, max_pool3d_with_indices_vjp = (
-    partial(max_pool_with_indices_vjp, axes) for axes in (1, 2, 3)
-)
-
-
 def largest(x: Array, places: Sequence[int], windows: Sequence[Taps]) -> tuple[Array, Array]:
     """The largest value of each window, and its position among the values of the spatial axes.
 
@@ -247,3 +237,17 @@ def checked(
             f"{who}: a window of {kernel}, {apart} apart, does not fit {shape_text(x.shape)} with {around}"
         )
     return Pool(sides, places, kernel, steps, around, apart)
+
+
+max_pool1d = partial(max_pool, 1)
+max_pool1d_vjp = partial(max_pool_vjp, 1)
+max_pool2d = partial(max_pool, 2)
+max_pool2d_vjp = partial(max_pool_vjp, 2)
+max_pool3d = partial(max_pool, 3)
+max_pool3d_vjp = partial(max_pool_vjp, 3)
+max_pool1d_with_indices = partial(max_pool_with_indices, 1)
+max_pool1d_with_indices_vjp = partial(max_pool_with_indices_vjp, 1)
+max_pool2d_with_indices = partial(max_pool_with_indices, 2)
+max_pool2d_with_indices_vjp = partial(max_pool_with_indices_vjp, 2)
+max_pool3d_with_indices = partial(max_pool_with_indices, 3)
+max_pool3d_with_indices_vjp = partial(max_pool_with_indices_vjp, 3)

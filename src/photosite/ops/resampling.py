@@ -144,31 +144,6 @@ def upsample_vjp(
     return (rounded(wide, x),)
 
 
-upsample_nearest1d, upsample_nearest2d, upsample_nearest3d = (partial(upsample_nearest, axes) for axes in (1, 2, 3))
-upsample_nearest1d_vjp, upsample_nearest2d_vjp, upsample_nearest3d_vjp = (
-    partial(upsample_nearest_vjp, axes) for axes in (1, 2, 3)
-)
-upsample_exact1d, upsample_exact2d, upsample_exact3d = (
-    partial(upsample_nearest, axes, exact=True) for axes in (1, 2, 3)
-)
-upsample_exact1d_vjp, upsample_exact2d_vjp, upsample_exact3d_vjp = (
-    partial(upsample_nearest_vjp, axes, exact=True) for axes in (1, 2, 3)
-)
-upsample_linear1d, upsample_bilinear2d, upsample_trilinear3d = (partial(upsample, axes, "linear") for axes in (1, 2, 3))
-upsample_linear1d_vjp, upsample_bilinear2d_vjp, upsample_trilinear3d_vjp = (
-    partial(upsample_vjp, axes, "linear") for axes in (1, 2, 3)
-)
-upsample_bicubic2d, upsample_bicubic2d_vjp = partial(upsample, 2, "cubic"), partial(upsample_vjp, 2, "cubic")
-upsample_bilinear2d_aa, upsample_bilinear2d_aa_vjp = (
-    partial(upsample, 2, "linear_aa"),
-    partial(upsample_vjp, 2, "linear_aa"),
-)
-upsample_bicubic2d_aa, upsample_bicubic2d_aa_vjp = (
-    partial(upsample, 2, "cubic_aa"),
-    partial(upsample_vjp, 2, "cubic_aa"),
-)
-
-
 def triangle(distance: Array) -> Array:
     """The linear kernel: 1 at distance 0, 0 from 1 on.
 
@@ -269,3 +244,29 @@ def _along(matrix: Array, x: Array, axis: int) -> Array:
     front, behind = x.shape[: x.ndim + axis], x.shape[x.ndim + axis + 1 :]
     lines = x.reshape(*front, x.shape[axis], math.prod(behind))
     return np.asarray(np.matmul(matrix, lines)).reshape(*front, len(matrix), *behind)
+
+
+upsample_nearest1d = partial(upsample_nearest, 1)
+upsample_nearest1d_vjp = partial(upsample_nearest_vjp, 1)
+upsample_nearest2d = partial(upsample_nearest, 2)
+upsample_nearest2d_vjp = partial(upsample_nearest_vjp, 2)
+upsample_nearest3d = partial(upsample_nearest, 3)
+upsample_nearest3d_vjp = partial(upsample_nearest_vjp, 3)
+upsample_exact1d = partial(upsample_nearest, 1, exact=True)
+upsample_exact1d_vjp = partial(upsample_nearest_vjp, 1, exact=True)
+upsample_exact2d = partial(upsample_nearest, 2, exact=True)
+upsample_exact2d_vjp = partial(upsample_nearest_vjp, 2, exact=True)
+upsample_exact3d = partial(upsample_nearest, 3, exact=True)
+upsample_exact3d_vjp = partial(upsample_nearest_vjp, 3, exact=True)
+upsample_linear1d = partial(upsample, 1, "linear")
+upsample_linear1d_vjp = partial(upsample_vjp, 1, "linear")
+upsample_bilinear2d = partial(upsample, 2, "linear")
+upsample_bilinear2d_vjp = partial(upsample_vjp, 2, "linear")
+upsample_trilinear3d = partial(upsample, 3, "linear")
+upsample_trilinear3d_vjp = partial(upsample_vjp, 3, "linear")
+upsample_bicubic2d = partial(upsample, 2, "cubic")
+upsample_bicubic2d_vjp = partial(upsample_vjp, 2, "cubic")
+upsample_bilinear2d_aa = partial(upsample, 2, "linear_aa")
+upsample_bilinear2d_aa_vjp = partial(upsample_vjp, 2, "linear_aa")
+upsample_bicubic2d_aa = partial(upsample, 2, "cubic_aa")
+upsample_bicubic2d_aa_vjp = partial(upsample_vjp, 2, "cubic_aa")
