@@ -33,7 +33,8 @@ class Written(nn.Module):
 def pure(graph: Graph) -> Graph:
     """The graph made functional; nothing in it writes, and names stay unique."""
     made = functional(graph)
-    assert [node.name for node in made if node.writes or node.shares] == []
+    assert [node.name for node in made if node.writes] == []
+    assert all(set(node.shares) <= set(node.inputs) for node in made)
     assert [node.op for node in made if node.op.split(".")[1:2] and node.op.split(".")[1].endswith("_")] == []
     names = [node.name for node in made]
     assert len(names) == len(set(names))

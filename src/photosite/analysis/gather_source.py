@@ -146,7 +146,8 @@ def _definition(tree: ast.Module, name: str) -> ast.stmt:
 def _text(node: ast.stmt, source: str) -> str:
     """A definition as it is written, of its docstring only the first paragraph."""
     start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-    lines = source.splitlines()
+    assert node.end_lineno is not None
+    lines, end = source.splitlines(), node.end_lineno
     for inner in sorted(ast.walk(node), key=lambda part: -getattr(part, "lineno", 0)):
         if not isinstance(inner, ast.FunctionDef | ast.ClassDef) or not ast.get_docstring(inner):
             continue
@@ -160,11 +161,8 @@ def _text(node: ast.stmt, source: str) -> str:
         lines[doc.lineno - 1 : doc.end_lineno] = [
             "\n".join([short.split("\n")[0], *(indent + x for x in short.split("\n")[1:])])
         ]
-        removed = doc.end_lineno - doc.lineno
-        assert node.end_lineno is not None
-        node.end_lineno -= removed
-    assert node.end_lineno is not None
-    return "\n".join(lines[start - 1 : node.end_lineno])
+        end -= doc.end_lineno - doc.lineno
+    return "\n".join(lines[start - 1 : end])
 
 
 def _evaluated_names(node: ast.stmt) -> set[str]:

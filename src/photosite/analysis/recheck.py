@@ -60,12 +60,11 @@ def difference_in_double(graph: Graph, name: str, grads: Mapping[str, Any], valu
         several = isinstance(result, list | tuple)
         pairs = [(r, g) for r, g in zip(result, of, strict=True) if g is not None] if several else [(result, of)]
         tensors = [torch.from_numpy(np.array(g)).to(r.dtype) for r, g in pairs]
-        theirs: torch.Tensor | None
-        (theirs,) = torch.autograd.grad([r for r, _ in pairs], [leaves[name]], tensors, allow_unused=True)
+        found: tuple[Any, ...] = torch.autograd.grad([r for r, _ in pairs], [leaves[name]], tensors, allow_unused=True)
         wide[reader.name] = [_array(part) for part in result] if several else _array(result)
         mine = [part for read, part in node_gradients(reader, of, wide) if read == name]
         total = sum(mine[1:], mine[0]) if mine else np.zeros(leaves[name].shape)
-        apart = max(apart, difference(total, np.zeros(total.shape) if theirs is None else _array(theirs)))
+        apart = max(apart, difference(total, np.zeros(total.shape) if found[0] is None else _array(found[0])))
     return apart
 
 

@@ -82,7 +82,7 @@ class _Rewriting:
 
     def _keep(self, node: Node) -> None:
         """A node that writes nothing stays."""
-        self._add(self._brought_up(node), node.name)
+        self._add(self._brought_up(node), node.name, tuple(self._current(name) for name in node.shares))
         parent = node.shares[0] if node.shares else ""
         if parent and not (
             node.kind == "getitem" and not self._place(parent).parent
@@ -206,8 +206,8 @@ class _Rewriting:
         parameters = {role: name for role, name in node.parameters.items() if name in read}
         return replace(node, args=args, kwargs=FrozenMap(kwargs), inputs=tuple(read), parameters=FrozenMap(parameters))
 
-    def _add(self, node: Node, name: str) -> str:
-        self.nodes.append(replace(node, name=name, writes=(), shares=()))
+    def _add(self, node: Node, name: str, shares: tuple[str, ...] = ()) -> str:
+        self.nodes.append(replace(node, name=name, writes=(), shares=shares))
         return name
 
     def _make(self, like: Node, op: str, args: tuple[Argument, ...], shape: tuple[int, ...], dtype: str) -> str:
