@@ -47,7 +47,7 @@ FAST = (
 )  # fmt: skip
 """Small ones of many kinds, for every run of the tests."""
 
-PAIRED = ("timm:levit_128s", "timm:xcit_nano_12_p16_224")
+PAIRED = ("timm:levit_128s", "timm:xcit_nano_12_p16_224", "timm:lambda_resnet26t")
 """For one picture, PyTorch 2.13's gradient of their batch norm is wrong in the layout that it has there; see
 `tests/ops/test_batch_normalization.py`."""
 

@@ -30,9 +30,10 @@ def test_agrees_with_torch(name: str) -> None:
     assert verdict.first_failure is None
     assert len(verdict.values) == len(functional(graph))
     assert len(verdict.gradients) > len(list(model.parameters())) / 2
-    drifted = [check for check in verdict.values if check.state == "drift"]
-    assert not drifted, "values drift from one operation to the next"
-    known = {check.node for check in verdict.gradients if check.scale > 1e-7}
+    if any(check.state == "drift" for check in verdict.values):  # rounding that grows: in double precision it is gone
+        model, x = zoo.build(name, torch.float64)
+        assert max(check.relative for check in verify(capture(model, x), model, x).values) < 1e-8
+    known = {check.node for check in verdict.gradients if check.scale > 0}
     learned = [name for name, parameter in graph.parameters.items() if not parameter.is_buffer]
     assert len(known & set(learned)) > 0.7 * len(learned), "too many gradients are 0 to say anything"
 
@@ -43,10 +44,16 @@ def test_costs_what_torch_counts(name: str) -> None:
 
     model, x = zoo.build(name)
     graph = functional(capture(model, x))
-    with (
-        torch.no_grad(),
-        FlopCounterMode(display=False) as counter,
-        torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
-    ):
-        model(x)
+    model.requires_grad_(False)
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the counter does not know the fused attention block,
+    try:
+        with (
+            torch.backends.mkldnn.flags(enabled=False),  # nor oneDNN's LSTM,
+            torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),  # nor attention on the CPU
+            FlopCounterMode(display=False) as counter,
+        ):
+            model(x)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
     assert 2 * cost(graph).macs == counter.get_total_flops()

@@ -29,6 +29,9 @@ from photosite.ops.arrays import Array
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 2e-2, "complex64": 1e-4, "complex128": 1e-10}
 """Largest difference that counts as equal, as a share of the largest value; thousands of products are summed up in
 another order, each rounded to 2^-24 of its size in float32."""
+CANCELLING = 100
+"""By how much more a gradient may differ, as a share of the largest number that went into it, if in double precision it
+does not differ: its terms cancel."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +246,7 @@ def _check_gradient(
     if not apart <= limit:
         total, size = gradient_by_readers(graph, name, gradient, wanted, values, cotangents.get(name))
         own = difference(total, gradient)
-        if limit < own <= size * TOLERANCE.get(str(gradient.dtype), 0.0):  # terms that cancel: ask in double precision
+        if limit < own <= size * TOLERANCE.get(str(gradient.dtype), 0.0) * CANCELLING:  # ask in double precision
             own = difference_in_double(graph, name, wanted, values)
         state = "drift" if own <= limit else "differs"
     op, module = (node.op, node.module) if node else ("", "")
