@@ -105,7 +105,7 @@ def test_networks_of_others(name: str) -> None:
 
 
 def test_reads_as_what_it_does_and_runs_again() -> None:
-    model, x, graph, state = ready(Convolutional(), torch.randn(2, 3, 64, 64), torch.float32)
+    model, x, graph, state = ready(Convolutional(), torch.randn(2, 3, 96, 96), torch.float32)
     plan = Plan(graph, state, 2)
     text = str(plan)
     assert f"{len(plan.steps)} steps for {len(graph)} operations" in text

@@ -32,7 +32,7 @@ FIRST_THREE = frozenset(("aten.scaled_dot_product_attention.default",))
 """Those that take the first axes of three operands together."""
 SLICE_NUMBERS = 1 << 17
 """Numbers of a result that such an operation makes at once, half a megabyte."""
-WINOGRAD_TILES, WINOGRAD_WASTE, WINOGRAD_BYTES = 16, 1.45, 12 << 20
+WINOGRAD_TILES, WINOGRAD_WASTE, WINOGRAD_BYTES = 17, 1.45, 12 << 20
 """Winograd's way pays where a product has enough rows (tiles of the pictures that one thread does at once), few tiles
 reach beyond the border, and the kernel at its 36 points, four times as large, does not fill the last cache."""
 

@@ -126,11 +126,11 @@ class Convolve(Finished):
         elif self.by_winograd:
             by_winograd(memory, x, self.matrix, out, self.window.padding, finish, residual)
         else:
-            images = shares(len(x), memory.crew.size)
+            parts = portions(len(x), out.shape[1], memory.crew.size)
 
             def work(part: int) -> None:
-                workspace = memory.workspaces[part]
-                columns.convolve(x, self.matrix, out, self.window, finish, workspace, images[part], residual)
+                workspace, (images, band) = memory.workspaces[part], parts[part]
+                columns.convolve(x, self.matrix, out, self.window, finish, workspace, images, residual, band)
 
             memory.crew.run(work)
         self.leave(memory, out, channels_first=True)
@@ -296,15 +296,27 @@ def by_winograd(
     high, across = (-(-side // winograd.TILE) for side in out.shape[1:3])
     row = winograd.READS**2 * across * x.shape[3]
     together, rows = max(WINOGRAD_NUMBERS // (row * high), 1), max(min(WINOGRAD_NUMBERS // row, high), 1)
-    images = shares(len(x), memory.crew.size)
+    parts = portions(len(x), high, memory.crew.size)
 
     def work(part: int) -> None:
-        for some in pieces(images[part], together):
-            for tiles in pieces(slice(0, high), rows):
+        images, band = parts[part]
+        for some in pieces(images, together):
+            for tiles in pieces(band, rows):
                 workspace = memory.workspaces[part]
                 winograd.convolve(x, points, out, padding, finish, workspace, some, tiles, residual)
 
     memory.crew.run(work)
+
+
+def portions(count: int, rows: int, parts: int) -> list[tuple[slice, slice]]:
+    """For each member of a crew, which pictures and which rows of them: bands of rows where pictures are few.
+
+    >>> portions(4, 7, 2), portions(1, 7, 2)
+    ([(slice(0, 2, None), slice(0, 7, None)), (slice(2, 4, None), slice(0, 7, None))], [(slice(0, 1, None), slice(0, 4, None)), (slice(0, 1, None), slice(4, 7, None))])
+    """
+    if count >= parts:
+        return [(images, slice(0, rows)) for images in shares(count, parts)]
+    return [(slice(0, count), band) for band in shares(rows, parts)]
 
 
 def _product(memory: Memory, x: Array, matrix: Array, out: Array, finish: Finish, residual: Array | None) -> None:

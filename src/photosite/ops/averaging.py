@@ -56,7 +56,7 @@ def avg_pool(
     for axis, places in enumerate(pool.places, -axes):
         shape = list(total.shape)
         shape[axis] = places
-        part = np.zeros(shape, total.dtype)
+        part = np.zeros_like(total, shape=tuple(shape))  # axes in memory as those of x
         for into, of in pool.taps(axis):
             part[along(axis, into)] += total[along(axis, of)]
         total = part
@@ -83,7 +83,7 @@ def avg_pool_vjp(
     for axis, side in enumerate(pool.sides, -axes):
         shape = list(share.shape)
         shape[axis] = side
-        total = np.zeros(shape, share.dtype)
+        total = np.zeros_like(share, shape=tuple(shape))
         for into, of in pool.taps(axis):
             total[along(axis, of)] += share[along(axis, into)]
         share = total

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from photosite.ops.arrays import Array
-from photosite.ops.blocks import Finish, Workspace
+from photosite.ops.blocks import Finish, Workspace, pieces
 
 BLOCK_NUMBERS = 1 << 20
 """Numbers that are written out at once, 4 MB."""
@@ -34,23 +34,19 @@ class Window:
         return self.kernel == (1, 1) and self.stride == (1, 1) and self.padding == (0, 0)
 
 
-def units(window: Window, channels: int, images: slice) -> list[tuple[slice, slice]]:
+def units(window: Window, channels: int, images: slice, band: slice | None = None) -> list[tuple[slice, slice]]:
     """Pieces of work for some pictures: which pictures and which rows of the result, as large as a block may be.
 
     Rows of one picture, or several whole pictures where they are small: a matrix product of few rows wastes time.
     """
-    height, width = window.out_hw
-    row = width * window.kernel[0] * window.kernel[1] * channels
-    if row * height <= BLOCK_NUMBERS:
-        together = max(BLOCK_NUMBERS // (row * height), 1)
-        starts = range(images.start, images.stop, together)
-        return [(slice(start, min(start + together, images.stop)), slice(0, height)) for start in starts]
-    rows = max(BLOCK_NUMBERS // row, 1)
-    return [
-        (slice(image, image + 1), slice(top, min(top + rows, height)))
-        for image in range(images.start, images.stop)
-        for top in range(0, height, rows)
-    ]
+    band = band or slice(0, window.out_hw[0])
+    high, row = band.stop - band.start, window.out_hw[1] * window.kernel[0] * window.kernel[1] * channels
+    if not high:
+        return []
+    if row * high <= BLOCK_NUMBERS:
+        return [(some, band) for some in pieces(images, max(BLOCK_NUMBERS // (row * high), 1))]
+    one_by_one = pieces(images, 1)
+    return [(image, rows) for image in one_by_one for rows in pieces(band, max(BLOCK_NUMBERS // row, 1))]
 
 
 def convolve(
@@ -62,6 +58,7 @@ def convolve(
     workspace: Workspace,
     images: slice,
     residual: Array | None = None,
+    band: slice | None = None,
 ) -> None:
     """Convolve some pictures.
 
@@ -74,9 +71,10 @@ def convolve(
         workspace: scratch memory of this thread.
         images: which pictures.
         residual: (B, H', W', O), added before the activation; None for nothing.
+        band: which rows of the result; all for None.
     """
     filters = out.shape[3]
-    for pictures, rows in units(window, x.shape[3], images):
+    for pictures, rows in units(window, x.shape[3], images, band):
         block = out[pictures, rows].reshape(-1, filters)
         np.matmul(written_out(x, window, workspace, pictures, rows), matrix, out=block)
         finish(block, None if residual is None else residual[pictures, rows].reshape(-1, filters))

@@ -91,7 +91,7 @@ def max_pool(
     for axis, places in enumerate(pool.places, -axes):
         shape = list(x.shape)
         shape[axis] = places
-        best = np.full(shape, lowest(x.dtype))
+        best = np.full_like(x, lowest(x.dtype), shape=tuple(shape))  # axes in memory as those of x
         for into, of in pool.taps(axis):
             part = best[along(axis, into)]
             np.maximum(part, x[along(axis, of)], out=part)
