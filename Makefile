@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 TORCH  := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench map clean
+.PHONY: help demo test test-all lint format bench zoo map clean
 .DELETE_ON_ERROR:
 
 help:  ## say what there is
@@ -36,6 +36,9 @@ format: $(VENV)/.dev  ## let ruff put the code in its form
 bench: $(VENV)/.dev  ## every benchmark: our time over a peer's, measured in the same run
 	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py yet"; exit 1; }
 	@for file in $(sort $(wildcard benchmarks/bench_*.py)); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+zoo: $(VENV)/.dev  ## write docs/zoo.md anew: 88 networks in NumPy and PyTorch, a quarter of an hour
+	$(BIN)/python benchmarks/write_zoo.py
 
 map: $(VENV)/.dev  ## write the map of the source and the page of commands anew
 	$(BIN)/python -m tests.source_tree > $(VENV)/map.md && mv $(VENV)/map.md src/photosite/README.md

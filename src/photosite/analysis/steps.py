@@ -311,8 +311,8 @@ def by_winograd(
 def portions(count: int, rows: int, parts: int) -> list[tuple[slice, slice]]:
     """For each member of a crew, which pictures and which rows of them: bands of rows where pictures are few.
 
-    >>> portions(4, 7, 2), portions(1, 7, 2)
-    ([(slice(0, 2, None), slice(0, 7, None)), (slice(2, 4, None), slice(0, 7, None))], [(slice(0, 1, None), slice(0, 4, None)), (slice(0, 1, None), slice(4, 7, None))])
+    >>> [(f"{a.start}-{a.stop}", f"{b.start}-{b.stop}") for a, b in portions(1, 7, 2)]
+    [('0-1', '0-4'), ('0-1', '4-7')]
     """
     if count >= parts:
         return [(images, slice(0, rows)) for images in shares(count, parts)]
