@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photosite.ops.functions import clamp, log, power, rsqrt
+from photosite.ops.bounds import clamp
+from photosite.ops.functions import log, power, rsqrt
 from tests.ops.rows import check_refusal, check_row, noise
 from tests.ops.test_elementwise import pairs
 

@@ -117,7 +117,8 @@ class Convolve(Finished):
     matrix: Array
     by_winograd: bool
 
-    def run(self, memory: Memory) -> None:  # noqa: D102
+    def run(self, memory: Memory) -> None:
+        """Convolve all pictures, shared out among the crew, and finish each block."""
         x, residual = _pictures(memory, self.reads)
         out = memory.array((len(x), *self.window.out_hw, self.matrix.shape[-1]), x.dtype)
         finish = self.first(memory)
@@ -143,7 +144,8 @@ class Convolve(Finished):
             return winograd.transformed(kernel[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
         return self.matrix.T
 
-    def way(self) -> str:  # noqa: D102
+    def way(self) -> str:
+        """Which of three ways."""
         return "matrix product" if self.window.is_pointwise else "Winograd" if self.by_winograd else "columns"
 
 
@@ -158,7 +160,8 @@ class Grouped(Finished):
     weights: Folded
     geometry: Sliding
 
-    def run(self, memory: Memory) -> None:  # noqa: D102
+    def run(self, memory: Memory) -> None:
+        """Convolve picture by picture."""
         x, residual = memory.values[self.reads[0]], _pictures(memory, self.reads)[1]
         weight, finish = self.weights.kernel, self.first(memory)
         out = memory.array((len(x), *self.geometry.places, len(weight)), x.dtype)
@@ -173,7 +176,8 @@ class Grouped(Finished):
         memory.crew.run(work)
         self.leave(memory, out, channels_first=True)
 
-    def way(self) -> str:  # noqa: D102
+    def way(self) -> str:
+        """How many groups."""
         return f"{self.geometry.groups} groups"
 
 
@@ -188,13 +192,15 @@ class Multiply(Finished):
     weights: Folded
     matrix: Array
 
-    def run(self, memory: Memory) -> None:  # noqa: D102
+    def run(self, memory: Memory) -> None:
+        """Multiply all rows, shared out among the crew."""
         x, *added = (np.ascontiguousarray(memory.values[name]) for name in self.reads)
         out = memory.array((*x.shape[:-1], self.matrix.shape[1]), x.dtype)
         _product(memory, x, self.matrix, out, self.first(memory), added[0] if added else None)
         self.leave(memory, out, channels_first=False)
 
-    def way(self) -> str:  # noqa: D102
+    def way(self) -> str:
+        """The only way there is."""
         return "matrix product"
 
 
@@ -204,7 +210,8 @@ class Affine(Finished):
 
     weights: Scale
 
-    def run(self, memory: Memory) -> None:  # noqa: D102
+    def run(self, memory: Memory) -> None:
+        """Scale and shift blocks of rows."""
         x, _ = _pictures(memory, self.reads)
         out = memory.array(x.shape, x.dtype)
         flat, into = x.reshape(-1, x.shape[3]), out.reshape(-1, x.shape[3])
@@ -219,7 +226,8 @@ class Affine(Finished):
         memory.crew.run(work)
         self.leave(memory, out, channels_first=True)
 
-    def way(self) -> str:  # noqa: D102
+    def way(self) -> str:
+        """What it does to each number."""
         return "factor and summand"
 
 
@@ -237,7 +245,8 @@ class Slices(Step):
     sliced: tuple[str, ...]
     size: int
 
-    def run(self, memory: Memory) -> None:  # noqa: D102
+    def run(self, memory: Memory) -> None:
+        """Make the result block by block."""
         values = memory.values
         out = _like(values[self.sliced[0]], memory.array(self.node.shape, np.dtype(self.node.dtype)))
         parts = shares(len(out), memory.crew.size)
@@ -250,7 +259,8 @@ class Slices(Step):
         memory.crew.run(work)
         memory.put(self.name, out)
 
-    def way(self) -> str:  # noqa: D102
+    def way(self) -> str:
+        """How large a block is."""
         return f"{self.size} at once"
 
 
@@ -260,10 +270,12 @@ class ByTable(Step):
 
     node: Node
 
-    def run(self, memory: Memory) -> None:  # noqa: D102
+    def run(self, memory: Memory) -> None:
+        """Call the function of the op table."""
         memory.put(self.name, run_node(self.node, memory.values))
 
-    def way(self) -> str:  # noqa: D102
+    def way(self) -> str:
+        """That it has no way of its own."""
         return "as in the op table"
 
 
