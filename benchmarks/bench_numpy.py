@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from harness import Result, compare, publish
 from torch import nn
 
-from photosite.analysis.plan import Plan
+from photosite.analysis.plans.plan import Plan
 from photosite.graph.capture import capture
 from photosite.graph.functional import functional
 from photosite.nets.sources import import_torchvision

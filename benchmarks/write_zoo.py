@@ -18,7 +18,7 @@ from torch import nn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from photosite.analysis.plan import Plan  # noqa: E402
+from photosite.analysis.plans.plan import Plan  # noqa: E402
 from photosite.analysis.verify import Verdict, verify  # noqa: E402
 from photosite.graph.capture import capture  # noqa: E402
 from photosite.graph.functional import functional  # noqa: E402
@@ -29,9 +29,9 @@ HEAD = """# The zoo
 
 Networks of torchvision, timm and transformers with random weights, one picture each (those marked † two), float32, two
 threads. *Operations* is how many the captured graph has. The differences are the largest of any operation's value, and
-of any gradient that is not 0 by nature, as a share of the largest number in it. *NumPy* is a plan's forward pass
-(`photosite.analysis.plan`), *PyTorch* the eager one. Nothing is left out: a network that could not be done stands here
-with the reason. `python benchmarks/write_zoo.py` writes this page.
+of any gradient that is not 0 by nature, as a share of the largest number in it. *NumPy* is a plan's forward pass (see
+[Networks in NumPy](numpy.md)), *PyTorch* the eager one. Nothing is left out: a network that could not be done stands
+here with the reason. `make zoo` writes this page.
 
 | network | operations | forward | backward | NumPy, ms | PyTorch, ms |
 |---|---|---|---|---|---|

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from photosite.analysis.crew import Crew, blas_threads
-from photosite.analysis.folding import Folded
-from photosite.analysis.fusion import Group, groups
-from photosite.analysis.plan import Plan
+from photosite.analysis.plans.crew import Crew, blas_threads
+from photosite.analysis.plans.folding import Folded
+from photosite.analysis.plans.fusion import Group, groups
+from photosite.analysis.plans.plan import Plan
 from photosite.analysis.replay import replay
 from photosite.errors import MismatchedWeightsError, ShapeError, UnknownNameError, UnsupportedOpError
 from photosite.graph.capture import capture

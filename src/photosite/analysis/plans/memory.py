@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from photosite.analysis.crew import Crew
+from photosite.analysis.plans.crew import Crew
 from photosite.ops.arrays import Array
 from photosite.ops.blocks import Workspace
 

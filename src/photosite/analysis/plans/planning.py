@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from photosite.analysis.folding import Folded, Scale
-from photosite.analysis.fusion import ACTIVATIONS, Group
+from photosite.analysis.plans.folding import Folded, Scale
+from photosite.analysis.plans.fusion import ACTIVATIONS, Group
+from photosite.analysis.plans.steps import Affine, ByTable, Convolve, Grouped, Multiply, Slices, Step, describe, options
 from photosite.analysis.replay import thawed
-from photosite.analysis.steps import Affine, ByTable, Convolve, Grouped, Multiply, Slices, Step, describe, options
 from photosite.graph.ir import Graph, Node, Ref
 from photosite.graph.table import TABLE
 from photosite.ops import columns, winograd

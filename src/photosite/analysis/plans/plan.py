@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from photosite.analysis.crew import Crew, blas_threads, processors
-from photosite.analysis.fusion import groups
-from photosite.analysis.memory import Memory
-from photosite.analysis.planning import Planner
+from photosite.analysis.plans.crew import Crew, blas_threads, processors
+from photosite.analysis.plans.fusion import groups
+from photosite.analysis.plans.memory import Memory
+from photosite.analysis.plans.planning import Planner
+from photosite.analysis.plans.step_gradients import back
+from photosite.analysis.plans.steps import ByTable, Slices, Step
 from photosite.analysis.replay import Gradients, check_supported, differentiable, leaves, sum_of
-from photosite.analysis.step_gradients import back
-from photosite.analysis.steps import ByTable, Slices, Step
 from photosite.errors import ShapeError, UnknownNameError
 from photosite.graph.ir import Graph
 from photosite.ops.arrays import Array

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from photosite.analysis.folding import Folded, Scale
-from photosite.analysis.memory import Memory
+from photosite.analysis.plans.folding import Folded, Scale
+from photosite.analysis.plans.memory import Memory
 from photosite.analysis.replay import run_node, thawed
 from photosite.graph.ir import Node
 from photosite.ops import columns, winograd

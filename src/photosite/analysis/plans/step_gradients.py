@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from photosite.analysis.memory import Memory
-from photosite.analysis.replay import node_gradients
-from photosite.analysis.steps import (
+from photosite.analysis.plans.memory import Memory
+from photosite.analysis.plans.steps import (
     Affine,
     ByTable,
     Convolve,
@@ -24,6 +23,7 @@ from photosite.analysis.steps import (
     by_winograd,
     options,
 )
+from photosite.analysis.replay import node_gradients
 from photosite.graph.table import TABLE
 from photosite.ops import columns
 from photosite.ops.arrays import Array
