@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from photosite.ops.arrays import Array, flows
 from photosite.ops.blocks import pieces
@@ -247,14 +248,15 @@ def correlate(padded: Array, weight: Array, plan: Sliding) -> Array:
                 _correlate_each(image, taps, plan, band, out[band])
         return y
     matrix = _matrix(weight, plan.groups)
-    for image, out in zip(padded, y, strict=True):
-        for band in _bands(plan, math.prod(plan.kernel) * channels, COLUMN_NUMBERS):
-            columns = _columns(image, plan, band)
-            if plan.groups == 1:
-                np.matmul(columns[0], matrix[0], out=out[band].reshape(-1, filters))
+    numbers = math.prod(plan.kernel) * channels
+    for images in pieces(slice(0, batch), max(COLUMN_NUMBERS // (math.prod(plan.places) * numbers), 1)):
+        for band in _bands(plan, numbers, COLUMN_NUMBERS):
+            columns, out = _columns(padded[images], plan, band), y[images, band]
+            if plan.groups == 1 and out.flags.c_contiguous:
+                np.matmul(columns[0], matrix[0], out=out.reshape(-1, filters))
             else:
                 sums = columns @ matrix  # (G, places, O / G)
-                out[band] = sums.transpose(1, 0, 2).reshape(out[band].shape)
+                out[...] = sums.transpose(1, 0, 2).reshape(out.shape)
     return y
 
 
@@ -311,23 +313,35 @@ def correlate_weight(padded: Array, y: Array, plan: Sliding) -> Array:
         taps = [(padded[under] * y).reshape(-1, channels).sum(0) for under in plan.under()]
         return np.stack(taps, 1).reshape(filters, 1, *plan.kernel)
     total = np.zeros((groups, math.prod(plan.kernel) * channels // groups, filters // groups), y.dtype)
-    for image, out in zip(padded, y, strict=True):
+    for number, out in enumerate(y):
         grouped = out.reshape(-1, groups, filters // groups).transpose(1, 0, 2)
-        total += _columns(image, plan, slice(0, plan.places[0])).transpose(0, 2, 1) @ grouped
+        columns = _columns(padded[number : number + 1], plan, slice(0, plan.places[0]))
+        total += columns.transpose(0, 2, 1) @ grouped
     total = total.reshape(groups, -1, channels // groups, filters // groups).transpose(0, 3, 2, 1)
     return total.reshape(filters, channels // groups, *plan.kernel)
 
 
-def _columns(image: Array, plan: Sliding, band: slice) -> Array:
-    """What lies under the kernel at each place, a row each (known as im2col): (G, places, kernel * C / G)."""
-    groups, channels = plan.groups, image.shape[-1]
+def _columns(padded: Array, plan: Sliding, band: slice) -> Array:
+    """What lies under the kernel at each place, a row each (known as im2col): (G, places, kernel * C / G).
+
+    Places of all these pictures, of some rows along the first axis.
+    """
+    groups, channels = plan.groups, padded.shape[-1]
     if math.prod(plan.kernel) == 1 and set(plan.stride) == {1} and groups == 1:
-        return image[band].reshape(1, -1, channels)
-    places = (band.stop - band.start) * math.prod(plan.places[1:])
-    columns = np.empty((places, groups, math.prod(plan.kernel), channels // groups), image.dtype)
-    for number, under in enumerate(plan.under()):
-        columns[:, :, number] = image[under][band].reshape(-1, groups, channels // groups)
-    return columns.reshape(len(columns), groups, -1).transpose(1, 0, 2)
+        return padded[:, band].reshape(1, -1, channels)
+    places = (len(padded), band.stop - band.start, *plan.places[1:])
+    inner = padded.strides[1:-1]
+    strides = (
+        *(padded.strides[0], *(step * side for step, side in zip(inner, plan.stride, strict=True))),
+        *(step * side for step, side in zip(inner, plan.dilation, strict=True)),
+        *(padded.strides[-1] * (channels // groups), padded.strides[-1]),
+    )
+    first = padded[:, band.start * plan.stride[0] :]
+    windows = as_strided(first, (*places, *plan.kernel, groups, channels // groups), strides, writeable=False)
+    columns = np.empty((*places, groups, *plan.kernel, channels // groups), padded.dtype)
+    axes = len(plan.kernel)
+    columns[...] = np.moveaxis(windows, -2, 1 + axes)
+    return columns.reshape(math.prod(places), groups, -1).transpose(1, 0, 2)
 
 
 def _matrix(weight: Array, groups: int) -> Array:

@@ -19,7 +19,7 @@ from photosite.analysis.plans.fusion import groups
 from photosite.analysis.plans.memory import Memory
 from photosite.analysis.plans.planning import Planner
 from photosite.analysis.plans.step_gradients import back
-from photosite.analysis.plans.steps import ByTable, Slices, Step
+from photosite.analysis.plans.steps import Apply, ByTable, Slices, Step
 from photosite.analysis.replay import Gradients, check_supported, differentiable, leaves, sum_of
 from photosite.errors import ShapeError, UnknownNameError
 from photosite.graph.ir import Graph
@@ -115,11 +115,11 @@ class Plan:
                 if step.name not in found:
                     continue
                 gradient, own = found.pop(step.name)
-                grad = gradient if own or isinstance(step, ByTable | Slices) else np.array(gradient)
+                grad = gradient if own or isinstance(step, Apply | ByTable | Slices) else np.array(gradient)
                 for name, part, fresh in back(step, grad, memory, self._wanted):
                     if name in self._wanted:
                         _add(found, name, part, own=fresh)
-                if own and not isinstance(step, ByTable):  # whose gradients can be views of this one
+                if own and not isinstance(step, Apply | ByTable):  # whose gradients can be views of this one
                     memory.give_back(gradient)
             of = {name: np.array(gradient) for name, (gradient, _) in found.items()}
             return outputs, Gradients(

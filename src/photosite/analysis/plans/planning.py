@@ -10,7 +10,18 @@ import numpy as np
 
 from photosite.analysis.plans.folding import Folded, Scale
 from photosite.analysis.plans.fusion import ACTIVATIONS, Group
-from photosite.analysis.plans.steps import Affine, ByTable, Convolve, Grouped, Multiply, Slices, Step, describe, options
+from photosite.analysis.plans.steps import (
+    Affine,
+    Apply,
+    ByTable,
+    Convolve,
+    Grouped,
+    Multiply,
+    Slices,
+    Step,
+    describe,
+    options,
+)
 from photosite.analysis.replay import thawed
 from photosite.graph.ir import Graph, Node, Ref
 from photosite.graph.table import TABLE
@@ -61,6 +72,8 @@ class Planner:
         return [self._single(node) for node in item.nodes]
 
     def _single(self, node: Node) -> Step:
+        if node.op in ACTIVATIONS and node.dtype in ("float32", "float64") and len(node.inputs) == 1:
+            return Apply(*_about(node), node, _activation(node))
         count = 3 if node.op in FIRST_THREE else 1 if node.op in FIRST_OPERAND else 0
         sliced = tuple(argument.name for argument in node.args[:count] if isinstance(argument, Ref))
         if count and len(sliced) == count and self._can_be_sliced(node, sliced):

@@ -13,6 +13,7 @@ import numpy as np
 from photosite.analysis.plans.memory import Memory
 from photosite.analysis.plans.steps import (
     Affine,
+    Apply,
     ByTable,
     Convolve,
     Finished,
@@ -161,7 +162,7 @@ def _(step: Slices, grad: Any, memory: Memory, wanted: set[str]) -> Found:
 
 
 @back.register
-def _(step: ByTable, grad: Any, memory: Memory, wanted: set[str]) -> Found:
+def _(step: Apply | ByTable, grad: Any, memory: Memory, wanted: set[str]) -> Found:
     return [(name, gradient, False) for name, gradient in node_gradients(step.node, grad, memory.values)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from photosite.analysis.replay import run_node, thawed
 from photosite.graph.ir import Node
 from photosite.ops import columns, winograd
 from photosite.ops.arrays import Array
-from photosite.ops.blocks import Finish, pieces, product, shares
+from photosite.ops.blocks import PIECE, Finish, pieces, product, shares
 from photosite.ops.convolution import correlate
 from photosite.ops.sliding import Sliding
 from photosite.shapes import shape_text
@@ -262,6 +262,41 @@ class Slices(Step):
     def way(self) -> str:
         """How large a block is."""
         return f"{self.size} at once"
+
+
+@dataclass(eq=False)
+class Apply(Step):
+    """A function of single values by itself.
+
+    Attributes:
+        node: the operation.
+        function: it, in its fastest form, for an array (M, N).
+    """
+
+    node: Node
+    function: Callable[[Array], Array]
+
+    def run(self, memory: Memory) -> None:
+        """Apply it to pieces of the operand as they lie in memory."""
+        x = memory.values[self.reads[0]]
+        last = x.transpose(0, 2, 3, 1) if x.ndim == 4 else x
+        if not (x.flags.c_contiguous or last.flags.c_contiguous):
+            x = np.ascontiguousarray(x)
+        source = x if x.flags.c_contiguous else last
+        flat, out = source.reshape(1, -1), memory.array(source.shape, x.dtype)
+        into = out.reshape(1, -1)
+        parts = shares(flat.shape[1], memory.crew.size)
+
+        def work(part: int) -> None:
+            for block in pieces(parts[part], PIECE):
+                into[:, block] = self.function(flat[:, block])
+
+        memory.crew.run(work)
+        memory.put(self.name, out if source is x else out.transpose(0, 3, 1, 2))
+
+    def way(self) -> str:
+        """That it is the operation alone."""
+        return "number by number"
 
 
 @dataclass(eq=False)
