@@ -1,4 +1,4 @@
-"""What the op table knows of an operation: how to compute it, how gradients go back, and what it costs."""
+"""What the op table knows of an operation: its value, the way back of gradients, its cost, and what it looks at."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ class Row:
         value: the result from the operands.
         vjp: the operands' gradients from the result's; None where none ever flows (comparisons, positions).
         macs: multiply-adds; of arrays it looks at shapes alone. 1 MAC is 2 FLOPs.
+        reach: which pixels the results depend on, from the operands' own (see `photosite.graph.reach`); None where
+            nobody has written it down.
     """
 
     value: Function
     vjp: Function | None = None
     macs: Function = no_macs
+    reach: Function | None = None

@@ -1,12 +1,15 @@
 """The op table: for each ATen operation that torch.export emits, the plain functions from `ops` that stand for it.
 
-A row says how its value is computed, how a gradient goes back through it, and how many multiply-adds it costs. Every
-analysis is a walk over a graph that looks rows up here, and has no case for any operation by itself. Knows no torch.
-An operation without a row is unknown: it is reported by name, never taken for nothing.
+A row says how its value is computed, how a gradient goes back through it, how many multiply-adds it costs, and which
+pixels it depends on. Every analysis is a walk over a graph that looks rows up here, and has no case for any operation
+by itself. Knows no torch. An operation without a row is unknown: it is reported by name, never taken for nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from photosite.graph.reach.rules import REACH
 from photosite.graph.row import Row
 from photosite.ops import (
     activation,
@@ -431,4 +434,5 @@ TABLE: dict[str, Row] = {
     "aten.nll_loss_nd.default": Row(loss.nll_loss, loss.nll_loss_vjp),
     "aten.smooth_l1_loss.default": Row(distance.smooth_l1_loss, distance.smooth_l1_loss_vjp),
 }
+TABLE = {op: replace(row, reach=REACH.get(op)) for op, row in TABLE.items()}
 """The rows, by the full name of the operation. Those in place have none: `functional` makes them ordinary first."""

@@ -1,0 +1,1 @@
+"""Which input pixels a value depends on: exact intervals, carried through every operation by the column `reach`."""

@@ -1,0 +1,241 @@
+"""What is known of a value's dependence on the input: for each axis, which pixels its indices stand for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from photosite.errors import PhotositeError
+from photosite.graph.reach.line import NOTHING, PIXELS, Interval, Line, hull, pixels
+
+DIRECTIONS = ("y", "x")
+
+
+class ReachError(PhotositeError):
+    """Why a dependence cannot be known; one line."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A factor of an axis: how many indices, and which direction they run in, if any.
+
+    Attributes:
+        side: how many.
+        way: "y" for rows of the input, "x" for columns, "" for neither (batch, channels).
+        line: their intervals, where they run.
+    """
+
+    side: int
+    way: str = ""
+    line: Line = PIXELS
+
+    def __post_init__(self) -> None:
+        """What is really seen is known once the side is."""
+        if self.way:
+            object.__setattr__(self, "line", self.line.limited(self.side))
+
+
+Segment = tuple[Part, ...]
+Axis = tuple[Segment, ...]
+"""Segments one behind the other, each a product of parts: a class token, then rows × columns of tokens."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """The dependence of a value on the input.
+
+    Attributes:
+        axes: what each axis consists of.
+        base: pixels around those of the axes, in y and x: what has been summed up, such as the inside of a patch.
+        depends: whether it depends on the input at all; weights do not.
+        whole: directions in which it sees everything and has no place of its own any more.
+        global_by: names of the operations that made it see everything beside its local field.
+        unaligned: names of the sums whose terms do not have the same centers.
+        unknown: why nothing is known; "" where it is.
+    """
+
+    axes: tuple[Axis, ...]
+    base: dict[str, Interval] = field(default_factory=lambda: {"y": (0, 0), "x": (0, 0)})
+    depends: bool = True
+    whole: frozenset[str] = frozenset()
+    global_by: tuple[str, ...] = ()
+    unaligned: tuple[str, ...] = ()
+    unknown: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The value's shape."""
+        return tuple(side_of(axis) for axis in self.axes)
+
+    def size(self, way: str) -> int:
+        """Pixels in the largest field of any of the value's numbers, as if the input had no borders."""
+        low, high = self.base[way]
+        return (
+            high
+            - low
+            + 1
+            + max(
+                (
+                    sum(part.line.size - 1 for part in segment if part.way == way)
+                    for axis in self.axes
+                    for segment in axis
+                ),
+                default=0,
+            )
+        )
+
+    def jump(self, way: str) -> Fraction:
+        """Pixels from one place to the next; 0 where it has no place in this direction."""
+        steps = [abs(part.line.step) for part in self.parts(way) if part.side > 1 or part.line.jump]
+        return min(steps, default=Fraction(0))
+
+    def parts(self, way: str) -> list[Part]:
+        """All parts that run in a direction."""
+        return [part for axis in self.axes for segment in axis for part in segment if part.way == way]
+
+    def runs(self, way: str) -> bool:
+        """Whether some axis runs in a direction."""
+        return bool(self.parts(way))
+
+
+def constant(shape: Sequence[int]) -> Field:
+    """What depends on no pixel."""
+    return Field(tuple(plain(side) for side in shape), depends=False)
+
+
+def picture(shape: Sequence[int], rows: int = 2, columns: int = 3) -> Field:
+    """The input itself, (B, C, H, W) by default."""
+    ways = {rows: "y", columns: "x"}
+    return Field(tuple(((Part(side, ways.get(axis, ""), pixels(side)),),) for axis, side in enumerate(shape)))
+
+
+def unknown(shape: Sequence[int], why: str) -> Field:
+    """A value of which nothing is known."""
+    return Field(tuple(plain(side) for side in shape), unknown=why)
+
+
+def plain(side: int) -> Axis:
+    """An axis that runs in no direction."""
+    return ((Part(side),),)
+
+
+def side_of(axis: Axis) -> int:
+    """How many indices an axis has."""
+    return sum(math.prod(part.side for part in segment) for segment in axis)
+
+
+def ways_of(axis: Axis) -> set[str]:
+    """The directions that an axis runs in."""
+    return {part.way for segment in axis for part in segment if part.way}
+
+
+def tidy(segment: Iterable[Part]) -> Segment:
+    """Neighboring parts of one direction put together, those of one index left out where another says where they are.
+
+    >>> tidy((Part(2, "y", Line(4, ((0, 0),))), Part(4, "y", PIXELS)))
+    (Part(side=8, way='y', line=Line(jump=1, intervals=((0, 0),))),)
+    """
+    done: list[Part] = []
+    for part in segment:
+        if part.side == 1 and not part.way and done:
+            continue
+        if done and done[-1].side == 1 and not done[-1].way:
+            done.pop()
+        last = done[-1] if done else None
+        if last and last.way == part.way:
+            line = last.line.over(part.line, part.side) if part.way else PIXELS
+            done[-1] = Part(last.side * part.side, part.way, line)
+        else:
+            done.append(part)
+    return tuple(done)
+
+
+def line_of(axis: Axis, who: str) -> tuple[str, Line]:
+    """The direction and the line of an axis that is one thing from end to end; "" and no matter what for none.
+
+    Raises:
+        ReachError: it consists of several.
+    """
+    ways = ways_of(axis)
+    if not ways:
+        return "", PIXELS
+    parts = tidy(axis[0])
+    if len(axis) > 1 or len(parts) > 1 or len(ways) > 1:
+        raise ReachError(f"{who} runs over an axis that holds {' and '.join(sorted(ways))} of the input in pieces")
+    return parts[0].way, parts[0].line
+
+
+def summed(x: Field, dims: Iterable[int], name: str, *, keep: bool) -> Field:
+    """Axes summed up: what they stood for is around every number that is left.
+
+    Args:
+        x: of the operand.
+        dims: the axes.
+        name: of the operation, for `global_by`.
+        keep: whether they stay, with side 1.
+    """
+    chosen = set(dims)
+    base = dict(x.base)
+    for way in DIRECTIONS:
+        low, high = base[way]
+        for dim in chosen:
+            inner = hull(_extent(segment, way) for segment in x.axes[dim] if any(p.way == way for p in segment))
+            if inner != NOTHING:
+                low, high = low + inner[0], high + inner[1]
+        base[way] = (low, high)
+    axes = tuple(plain(1) if dim in chosen else axis for dim, axis in enumerate(x.axes) if keep or dim not in chosen)
+    found = _really_seen(folded(replace(x, axes=axes, base=base)), [x.axes[dim] for dim in chosen])
+    lost = frozenset(way for way in DIRECTIONS if x.runs(way) and not found.runs(way))
+    if lost and x.depends:
+        found = named(replace(found, whole=found.whole | lost), name)
+    return found
+
+
+def _really_seen(x: Field, gone: Iterable[Axis]) -> Field:
+    """Where an axis was cut and its inner part summed up, the outer part really sees what all of the inner one saw."""
+    inner = [part for axis in gone for segment in axis for part in segment if part.way and part.line.seen]
+    axes = x.axes
+    for part in inner:
+        whole, left = part.line.seen, x.parts(part.way)
+        if whole is None or len(left) != 1 or len(whole) != left[0].side * part.side or part.side == 1:
+            continue
+        pieces = (whole[i * part.side : (i + 1) * part.side] for i in range(left[0].side))
+        line = replace(left[0].line, seen=tuple(hull(piece) for piece in pieces), rule=None)
+        new = Part(left[0].side, part.way, line)
+        axes = tuple(tuple(tuple(new if p is left[0] else p for p in segment) for segment in axis) for axis in axes)
+    return replace(x, axes=axes)
+
+
+def _extent(segment: Segment, way: str) -> Interval:
+    low = high = 0
+    for part in segment:
+        if part.way == way:
+            inner = part.line.whole(part.side)
+            low, high = low + inner[0], high + inner[1]
+    return low, high
+
+
+def named(x: Field, *names: str) -> Field:
+    """With further operations that made it see everything."""
+    return replace(x, global_by=tuple(dict.fromkeys((*x.global_by, *names))))
+
+
+def folded(x: Field) -> Field:
+    """What is around all numbers put into the first line of its direction: then fields are compared part by part."""
+    base, axes = dict(x.base), [list(map(list, axis)) for axis in x.axes]
+    for way in DIRECTIONS:
+        if base[way] == (0, 0):
+            continue
+        done = False
+        for axis in axes:
+            for segment in axis:
+                for number, part in enumerate(segment):
+                    if part.way == way and not done:
+                        segment[number] = replace(part, line=part.line.moved(base[way]))
+                        done = True
+                        break
+        if done:
+            base[way] = (0, 0)
+    return replace(x, base=base, axes=tuple(tuple(tidy(segment) for segment in axis) for axis in axes))

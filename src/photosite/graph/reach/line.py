@@ -1,0 +1,202 @@
+"""Where the values along one index lie in the input, in one direction: an interval of pixels for each, without end.
+
+Kernels move by a fixed number of pixels, so the interval of the next value is the last one's, moved; behind a
+transposed convolution or an upsampling, that of every P-th value is. Whole numbers throughout: nothing is rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+Interval = tuple[int, int]
+"""First and last pixel; empty where the last comes before the first."""
+
+NOTHING: Interval = (1, 0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Intervals of an index i: those of i + period are those of i, moved by `jump` pixels.
+
+    That is so in a picture without borders. In a real one, what lies in the padding of any layer on the way is nothing:
+    `seen` has the intervals that are left, one for each index that there is.
+
+    Attributes:
+        jump: pixels for one period; below 0 where the picture is flipped.
+        intervals: of the indices 0 up to the period.
+        seen: of the indices of an axis, in a real picture; None where they are not known yet (see `limited`) or at all.
+    """
+
+    jump: int
+    intervals: tuple[Interval, ...]
+    seen: tuple[Interval, ...] | None = field(default=None, compare=False, repr=False)
+    rule: Callable[[int], Interval] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def period(self) -> int:
+        """After how many indices the intervals repeat."""
+        return len(self.intervals)
+
+    @property
+    def step(self) -> Fraction:
+        """Pixels from one index to the next, on average."""
+        return Fraction(self.jump, self.period)
+
+    @property
+    def size(self) -> int:
+        """Pixels in the largest interval."""
+        return max(high - low + 1 for low, high in self.intervals)
+
+    def at(self, index: int) -> Interval:
+        """The interval of any index, also beyond the ends of the axis, as if the input went on.
+
+        >>> Line(2, ((-1, 1),)).at(3)
+        (5, 7)
+        """
+        turns, phase = divmod(index, self.period)
+        low, high = self.intervals[phase]
+        return (low + turns * self.jump, high + turns * self.jump) if low <= high else NOTHING
+
+    def reading(self, of: Callable[[int], Iterable[int]], period: int, shift: int) -> Line:
+        """The line of values each of which reads several of these.
+
+        Args:
+            of: from a new index to the old indices that it reads.
+            period: after how many new indices the same pattern comes again.
+            shift: by how many old indices it has moved then.
+
+        >>> pixels = Line(1, ((0, 0),))
+        >>> pixels.reading(lambda i: range(2 * i - 1, 2 * i + 2), 1, 2)  # a kernel of 3, stride 2, padding 1
+        Line(jump=2, intervals=((-1, 1),))
+        """
+        times = self.period // math.gcd(self.period, shift) if shift else 1
+        intervals = tuple(hull(self.at(old) for old in of(new)) for new in range(period * times))
+        rule = None if self.seen is None else lambda new: hull(self.really(old) for old in of(new))
+        return Line(self.jump * shift * times // self.period, intervals, rule=rule).shortest()
+
+    def really(self, index: int) -> Interval:
+        """The interval of an index in a picture with borders; nothing where there is no such index."""
+        assert self.seen is not None
+        return self.seen[index] if 0 <= index < len(self.seen) else NOTHING
+
+    def limited(self, side: int) -> Line:
+        """With what is really seen, for an axis of so many indices."""
+        if self.rule is None or (self.seen is not None and len(self.seen) == side):
+            return self
+        return Line(self.jump, self.intervals, tuple(self.rule(index) for index in range(side)))
+
+    def windows(self, kernel: int, stride: int, before: int, dilation: int) -> Line:
+        """Behind a window that slides over these.
+
+        >>> Line(4, ((0, 6),)).windows(3, 2, 1, 1)
+        Line(jump=8, intervals=((-4, 10),))
+        """
+        reach = range(0, dilation * kernel, dilation)
+        return self.reading(lambda i: (i * stride - before + k for k in reach), 1, stride)
+
+    def spread(self, kernel: int, stride: int, before: int, dilation: int) -> Line:
+        """Behind a transposed convolution: output o reads input i wherever o = i S - P + k D for a kernel position k.
+
+        >>> Line(4, ((0, 6),)).spread(2, 2, 0, 1)  # two outputs for each input
+        Line(jump=4, intervals=((0, 6), (0, 6)))
+        """
+
+        def of(output: int) -> Iterable[int]:
+            places = (output + before - k * dilation for k in range(kernel))
+            return (place // stride for place in places if place % stride == 0)
+
+        return self.reading(of, stride, 1)
+
+    def moved(self, by: Interval) -> Line:
+        """With something more before and behind each interval."""
+        rule = None if self.seen is None else lambda index: _sum(self.really(index), by)
+        return Line(self.jump, tuple(_sum(interval, by) for interval in self.intervals), rule=rule)
+
+    def joined(self, other: Line) -> Line | None:
+        """The smallest intervals that hold both; None where the lines do not run at the same pace.
+
+        >>> Line(1, ((0, 0),)).joined(Line(1, ((-1, 1),)))
+        Line(jump=1, intervals=((-1, 1),))
+        """
+        if self.step != other.step:
+            return None
+        period = math.lcm(self.period, other.period)
+        both = tuple(hull((self.at(i), other.at(i))) for i in range(period))
+        known = self.seen is not None and other.seen is not None
+        rule = (lambda index: hull((self.really(index), other.really(index)))) if known else None
+        return Line(self.jump * (period // self.period), both, rule=rule).shortest()
+
+    def centered_as(self, other: Line) -> bool:
+        """Whether both have the same centers, so that a sum adds what belongs to one place."""
+        period = math.lcm(self.period, other.period)
+        pairs = ((self.at(i), other.at(i)) for i in range(period))
+        return self.step == other.step and all(sum(a) == sum(b) or NOTHING in (a, b) for a, b in pairs)
+
+    def over(self, inner: Line, count: int) -> Line:
+        """Of an index that is this one's times `count` plus an inner one's: an axis put together from two.
+
+        >>> Line(8, ((0, 0),)).over(Line(1, ((0, 0),)), 8)
+        Line(jump=1, intervals=((0, 0),))
+        """
+        intervals = tuple(_sum(outer, inner.at(index)) for outer in self.intervals for index in range(count))
+        rule: Callable[[int], Interval] | None = None
+        if inner.seen is not None and len(inner.seen) > count:  # of an axis that was cut, and is put together again
+            rule = inner.seen.__getitem__
+        elif inner.seen is not None and self.seen is not None:
+            rule = lambda index: _sum(self.really(index // count), inner.really(index % count))  # noqa: E731
+        return Line(self.jump, intervals, rule=rule).shortest()
+
+    def cut(self, count: int) -> tuple[Line, Line]:
+        """As an outer line and one of `count` inner indices; the inner one keeps what is seen by all of them together.
+
+        >>> PIXELS.cut(4)
+        (Line(jump=4, intervals=((0, 0),)), Line(jump=1, intervals=((0, 0),)))
+        """
+        jump = self.jump * count // self.period
+        seen = None
+        if self.seen is not None and all(self.at(index) == interval for index, interval in enumerate(self.seen)):
+            seen = tuple((index * jump, index * jump) for index in range(len(self.seen) // count))  # no border is near
+        return Line(jump, ((0, 0),), seen), Line(self.jump, self.intervals, self.seen)
+
+    def shortest(self) -> Line:
+        """The same with the shortest period that says all."""
+        for period in range(1, self.period):
+            if self.period % period == 0 and self.jump * period % self.period == 0:
+                short = replace(self, jump=self.jump * period // self.period, intervals=self.intervals[:period])
+                if all(short.at(i) == interval for i, interval in enumerate(self.intervals)):
+                    return short
+        return self
+
+    def whole(self, side: int) -> Interval:
+        """The interval that holds those of the first `side` indices.
+
+        >>> Line(4, ((0, 6),)).whole(3)
+        (0, 14)
+        """
+        return hull(self.at(i) for i in range(side))
+
+
+PIXELS = Line(1, ((0, 0),))
+"""The input itself: each index is its own pixel."""
+
+
+def pixels(side: int) -> Line:
+    """The input itself, so many pixels of it."""
+    return Line(1, ((0, 0),), tuple((index, index) for index in range(side)))
+
+
+def _sum(a: Interval, b: Interval) -> Interval:
+    return (a[0] + b[0], a[1] + b[1]) if a[0] <= a[1] and b[0] <= b[1] else NOTHING
+
+
+def hull(intervals: Iterable[Interval]) -> Interval:
+    """The smallest interval that holds all; empty ones do not count.
+
+    >>> hull([(3, 5), (9, 9), (1, 0)])
+    (3, 9)
+    """
+    known = [interval for interval in intervals if interval[0] <= interval[1]]
+    return (min(low for low, _ in known), max(high for _, high in known)) if known else NOTHING

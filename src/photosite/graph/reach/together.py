@@ -1,0 +1,134 @@
+"""Several operands in one value: sums and products place by place, and sums of products over shared axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from photosite.graph.reach.field import (
+    DIRECTIONS,
+    Axis,
+    Field,
+    Part,
+    ReachError,
+    constant,
+    folded,
+    named,
+    plain,
+    side_of,
+    summed,
+    ways_of,
+)
+from photosite.graph.reach.line import Interval, Line, hull
+
+
+def combined(shape: Sequence[int], name: str, fields: Sequence[Field]) -> Field:
+    """Operands repeated to one shape and put together place by place.
+
+    What sees everything and has no place of its own (a gate behind a mean over the picture) does not widen the local
+    field of the others: it is named.
+
+    Args:
+        shape: of the result.
+        name: of the operation, for `unaligned`.
+        fields: of the operands.
+    """
+    moving = [folded(one) for one in fields if one.depends]
+    if not moving:
+        return constant(shape)
+    whole = frozenset.intersection(*(one.whole for one in moving))
+    local = [one for one in moving if any(one.runs(way) for way in DIRECTIONS)] or moving
+    aligned = True
+    axes: list[Axis] = []
+    for dim in range(-len(shape), 0):
+        candidates = [one.axes[dim] for one in local if len(one.axes) >= -dim and side_of(one.axes[dim]) == shape[dim]]
+        running = [axis for axis in candidates if ways_of(axis)]
+        axis = running[0] if running else plain(shape[dim])
+        for other in running[1:]:
+            axis, fits = _joined(axis, other, name)
+            aligned = aligned and fits
+        axes.append(axis)
+    base = _base(tuple(axes), local)
+    found = Field(tuple(axes), base, True, whole)
+    found = named(found, *(by for one in moving for by in one.global_by))
+    unaligned = dict.fromkeys([by for one in moving for by in one.unaligned] + ([] if aligned else [name]))
+    return replace(found, unaligned=tuple(unaligned))
+
+
+def _base(axes: tuple[Axis, ...], local: Sequence[Field]) -> dict[str, Interval]:
+    """What is around all numbers: nothing where an axis runs, since `folded` put it there."""
+    running = {way for axis in axes for way in ways_of(axis)}
+    return {way: (0, 0) if way in running else hull(one.base[way] for one in local) for way in DIRECTIONS}
+
+
+def _joined(a: Axis, b: Axis, name: str) -> tuple[Axis, bool]:
+    """Two axes of one side as one, with the smallest intervals that hold both; and whether their centers agree."""
+    if [[(p.side, p.way) for p in s] for s in a] != [[(p.side, p.way) for p in s] for s in b]:
+        raise ReachError(f"{name} combines values whose axes are cut differently")
+    fits, segments = True, []
+    for one, other in zip(a, b, strict=True):
+        parts = []
+        for p, q in zip(one, other, strict=True):
+            line = p.line.joined(q.line) if p.way else p.line
+            if line is None:
+                line = _explicit(p, q)
+            fits = fits and (not p.way or p.line.centered_as(q.line))
+            parts.append(Part(p.side, p.way, line))
+        segments.append(tuple(parts))
+    return tuple(segments), fits
+
+
+def _explicit(p: Part, q: Part) -> Line:
+    """Lines that do not run at one pace, index by index, over the length of the axis."""
+    both = [hull((p.line.at(i), q.line.at(i))) for i in range(p.side)]
+    return Line(max(p.line.jump * p.side // p.line.period, q.line.jump * q.side // q.line.period, key=abs), tuple(both))
+
+
+def product(shape: Sequence[int], name: str, terms: Sequence[str], out: str, fields: Sequence[Field]) -> Field:
+    """A sum of products over named axes, as in "ij,jk->ik".
+
+    Where one operand alone depends on the input, axes that are summed widen its field. Where both do, the weights
+    depend on the picture (attention): what is summed is named, and the field is that of the places which stay.
+
+    Args:
+        shape: of the result.
+        name: of the operation.
+        terms: a letter for each axis of each operand.
+        out: those of the result.
+        fields: of the operands.
+    """
+    moving = [(term, folded(one)) for term, one in zip(terms, fields, strict=True) if one.depends]
+    if not moving:
+        return constant(shape)
+    if len(moving) == 1:
+        term, one = moving[0]
+        one = summed(one, [dim for dim, letter in enumerate(term) if letter not in out], name, keep=True)
+        found = [one.axes[term.index(letter)] if letter in term else plain(1) for letter in out]
+        sides = zip(found, shape, strict=True)
+        return replace(one, axes=tuple(axis if side_of(axis) == side else plain(side) for axis, side in sides))
+    names = [by for _, one in moving for by in one.global_by]
+    contracted = [
+        one
+        for term, one in moving
+        for letter, axis in zip(term, one.axes, strict=True)
+        if letter not in out and ways_of(axis)
+    ]
+    owners: dict[str, int] = {}  # whose own axis runs in a direction
+    axes: list[Axis] = []
+    doubled = False
+    for letter, side in zip(out, shape, strict=True):
+        having = [number for number, (term, _) in enumerate(moving) if letter in term]
+        found = [moving[number][1].axes[moving[number][0].index(letter)] for number in having]
+        running = [axis for axis in found if side_of(axis) == side and ways_of(axis)]
+        axis = running[0] if running else plain(side)
+        for other in running[1:]:
+            axis, _ = _joined(axis, other, name)
+        if len(having) == 1 and any(owners.setdefault(way, having[0]) != having[0] for way in ways_of(axis)):
+            axis, doubled = plain(side), True  # both operands run in this direction, along axes of their own
+        axes.append(axis)
+    local = [one for _, one in moving if any(one.runs(way) for way in DIRECTIONS)] or [one for _, one in moving]
+    result = Field(tuple(axes), _base(tuple(axes), local))
+    lost = frozenset(way for way in DIRECTIONS if any(one.runs(way) for one in local) and not result.runs(way))
+    whole = lost | frozenset.intersection(*(one.whole for _, one in moving))
+    result = replace(result, whole=whole, unaligned=tuple(dict.fromkeys(u for _, one in moving for u in one.unaligned)))
+    return named(result, *names, *([name] if contracted or doubled or lost else []))

@@ -1,0 +1,304 @@
+"""Receptive fields: published numbers, closed forms, and the gradient of a twin with positive weights as the judge."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from photosite.analysis.receptive_field import ReceptiveField, ReceptiveFields
+from photosite.graph.capture import capture
+from photosite.graph.functional import functional
+from photosite.graph.reach.line import PIXELS, Line
+from photosite.graph.reach.rules import REACH
+from photosite.graph.table import TABLE
+from photosite.nets.sources import find_model, import_torchvision
+from tests import zoo
+from tests.analysis import twin
+
+PUBLISHED = {
+    "alexnet": 195, "vgg11": 150, "vgg16": 212, "resnet18": 435, "resnet50": 427, "inception_v3": 1311,
+    "googlenet": 379, "mobilenet_v2": 491, "mobilenet_v3_small": 639, "mnasnet1_0": 843, "efficientnet_b0": 851,
+    "convnext_tiny": 1688,
+}  # fmt: skip
+"""Of the last map of torchvision's networks; measured by the nonzero gradient of positive twins."""
+QUICK = ("alexnet", "resnet18", "mobilenet_v3_small")
+
+
+def fields(model: nn.Module, *shape: int) -> ReceptiveFields:
+    return ReceptiveFields(functional(capture(model.eval(), torch.zeros(shape))))
+
+
+def last_map(found: ReceptiveFields) -> Any:
+    return [one for node in found.graph if (one := found[node.name]).depends and one.known and one.jump[0]][-1]
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in PUBLISHED])
+def test_published_numbers(name: str) -> None:
+    import_torchvision()
+    side = 299 if name == "inception_v3" else 224
+    found = fields(find_model(f"torchvision:{name}"), 1, 3, side, side)
+    assert last_map(found).size == (PUBLISHED[name], PUBLISHED[name])
+    assert last_map(found).jump == (32, 32)
+    assert not found.unknown
+
+
+def test_the_stride_on_the_first_convolution_widens_resnet50() -> None:
+    from photosite.nets import create_model
+
+    assert last_map(fields(create_model("resnet50"), 1, 3, 224, 224)).size == (427, 427)
+    assert last_map(fields(create_model("resnet50", stride_on="1x1"), 1, 3, 224, 224)).size == (483, 483)
+
+
+def test_every_operation_has_a_rule_or_is_known_to_have_none() -> None:
+    assert set(REACH) <= set(TABLE)
+    without = set(TABLE) - set(REACH)
+    assert all("loss" in op or "cross_entropy" in op or "kl_div" in op or op in WITHOUT for op in without), without
+
+
+WITHOUT = {
+    f"aten.{op}"
+    for op in (
+        "_native_batch_norm_legit_functional.default", "native_dropout.default", "outer.default", "gru_cell.default",
+        "lstm_cell.default", "logsumexp.default", "std.correction", "std.dim", "var.correction", "var.dim",
+        "var_mean.correction", "norm.Scalar", "view_as_complex.default", "view_as_real.default",
+        "max_pool1d_with_indices.default", "max_pool2d_with_indices.default",
+    )
+}  # fmt: skip
+
+
+# --- the judge --------------------------------------------------------------------------------------------------------
+
+
+def check_against_twin(model: nn.Module, short: int, long: int, nodes: int = 12) -> int:
+    """Compare what places all over some nodes' maps see with the twin's gradient, across and down a strip."""
+    checked = 0
+    for down in (False, True):
+        way, axis = ("y", 2) if down else ("x", 3)
+        shape = (1, 3, long, short) if down else (1, 3, short, long)
+        graph = functional(capture(model.eval(), torch.zeros(shape)))
+        found = ReceptiveFields(graph)
+        x = torch.ones(shape, dtype=torch.float64, requires_grad=True)
+        values = twin.values(graph, x)
+        maps = [node.name for node in graph if len(node.shape) == 4 and is_map(found[node.name], way)]
+        for name in [*maps[:: max(len(maps) // nodes, 1)], maps[-1]]:
+            side = values[name].shape[axis]
+            for place in {0, 1, side // 3, side // 2, side // 2 + 1, side - 1} & set(range(side)):
+                truth = twin.seen(values[name], x, place, down=down)
+                assert found[name].box(way, place) == truth, (name, place, way)
+                if truth is not None:
+                    low, high = found[name].interval(way, place)
+                    assert low <= truth[0] <= truth[1] <= high
+                checked += 1
+    return checked
+
+
+def is_map(one: ReceptiveField, way: str) -> bool:
+    """Whether a value has places in a direction and sees nothing but its local field."""
+    return one.known and one.depends and not one.global_by and len(one.field.parts(way)) == 1
+
+
+CONVOLUTIONAL = (
+    "alexnet", "vgg11", "resnet18", "resnet50", "resnext50_32x4d", "densenet121", "inception_v3", "googlenet",
+    "squeezenet1_0", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x1_0", "mnasnet1_0", "regnet_y_400mf",
+    "efficientnet_b0", "efficientnet_v2_s", "convnext_tiny",
+)  # fmt: skip
+
+
+SMALL = ("squeezenet1_0", "mobilenet_v3_small")
+
+
+@pytest.mark.parametrize("name", [n if n in SMALL else pytest.param(n, marks=pytest.mark.slow) for n in CONVOLUTIONAL])
+def test_networks_of_torchvision_against_their_twins(name: str) -> None:
+    model, _ = zoo.build(f"torchvision:{name}")
+    assert check_against_twin(model, 96 if name != "inception_v3" else 128, 1024) > 50
+
+
+class UNet(nn.Module):
+    """Down and up again, once by a transposed convolution, once by nearest and once by bilinear upsampling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList([nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, 2, 1), nn.Conv2d(4, 4, 5, 2, 2)])
+        self.deep = nn.Conv2d(4, 4, 3, 2, 1)
+        self.up = nn.ConvTranspose2d(4, 4, 3, 2, 1, 1)
+        self.mix = nn.ModuleList([nn.Conv2d(8, 4, 3, padding=1) for _ in range(3)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        skips = []
+        for layer in self.down:
+            x = F.relu(layer(x))
+            skips.append(x)
+        x = self.up(self.deep(x))
+        x = self.mix[0](torch.cat([x, skips[2]], 1))
+        x = self.mix[1](torch.cat([F.interpolate(x, scale_factor=2.0), skips[1]], 1))
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear")
+        y: torch.Tensor = self.mix[2](torch.cat([x, skips[0]], 1))
+        return y
+
+
+class Even(nn.Module):
+    """Lets go of a last odd row and column."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[..., : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
+
+
+class Dilated(nn.Module):
+    """As DeepLab: dilated branches side by side, and one that sees everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 7, 2, 3)
+        self.branches = nn.ModuleList([nn.Conv2d(4, 4, 3, padding=d, dilation=d) for d in (1, 6, 12)])
+        self.last = nn.Conv2d(12, 4, (1, 5), padding=(0, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.max_pool2d(F.pad(self.stem(x), (0, 1, 0, 2)), 3, 2)
+        y: torch.Tensor = self.last(torch.cat([branch(x) for branch in self.branches], 1))
+        return y
+
+
+@pytest.mark.parametrize("network", [UNet, Dilated])
+def test_networks_by_hand_against_their_twins(network: type[nn.Module]) -> None:
+    assert check_against_twin(network(), 64, 256) > 40
+
+
+def any_chain(data: Any) -> None:
+    """A chain of layers drawn at random, held against its twin."""
+    layers: list[nn.Module] = []
+    for _ in range(data.draw(st.integers(1, 5))):
+        kernel, stride, dilation = (data.draw(st.integers(1, n)) for n in (5, 3, 2))
+        padding = data.draw(st.integers(0, 2))
+        layers.append(
+            data.draw(
+                st.sampled_from(
+                    [
+                        nn.Conv2d(3, 3, kernel, stride, padding, dilation),
+                        nn.AvgPool2d(max(kernel, 2 * padding), stride, padding, ceil_mode=data.draw(st.booleans())),
+                        nn.ConvTranspose2d(3, 3, max(kernel, stride), stride, 0),
+                        nn.Upsample(scale_factor=2.0),
+                        nn.Upsample(scale_factor=2.0, mode="bilinear"),
+                        nn.ZeroPad2d((data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3)), 0, 0)),
+                        nn.Sequential(Even(), nn.PixelUnshuffle(2), nn.Conv2d(12, 3, 1)),
+                    ]
+                )
+            )
+        )
+    model = nn.Sequential(*layers, nn.Conv2d(3, 3, 1))
+    check_against_twin(model, 120, 124, nodes=3)
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_some_chains_of_layers_against_their_twins(data: Any) -> None:
+    any_chain(data)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_many_chains_of_layers_against_their_twins(data: Any) -> None:
+    any_chain(data)
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+
+def test_by_hand() -> None:
+    found = fields(
+        nn.Sequential(nn.Conv2d(3, 4, 7, 2, 3), nn.MaxPool2d(3, 2, 1), nn.Conv2d(4, 4, 3, 1, 1)), 1, 3, 64, 64
+    )
+    one = found["2"]
+    assert (one.size, one.jump) == ((19, 19), (4, 4))  # 7, + 2 steps of 2, + 2 steps of 4
+    assert one.interval("y", 0) == (-9, 9)
+    assert one.box("y", 0) == (0, 9)
+    assert one.interval("x", 3) == one.box("x", 3) == (3, 21)
+    assert one.phases("x") == [19]
+
+
+def test_places_that_see_different_windows() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 2, 2), nn.Upsample(scale_factor=2.0), nn.Conv2d(4, 4, 3, padding=1))
+    one = fields(model, 1, 3, 16, 16)["2"]
+    assert one.phases("x") == [4, 4]
+    assert [one.interval("x", i) for i in range(3)] == [(-2, 1), (0, 3), (0, 3)]
+    assert one.jump == (1, 1)
+    stride = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.Upsample(scale_factor=2.0))
+    assert fields(stride, 1, 3, 16, 16)["1"].jump == (Fraction(2), Fraction(2))
+
+
+def test_what_sees_everything_is_named_beside_the_local_field() -> None:
+    class Squeeze(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.gate, self.norm = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1), nn.GroupNorm(2, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.conv(x)
+            x = x * torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+            y: torch.Tensor = self.norm(x)
+            return y
+
+    found = fields(Squeeze(), 1, 3, 16, 16)
+    assert found["conv"].global_by == ()
+    assert found["mul"].size == (3, 3)
+    assert found["mul"].global_by == ("mean",)
+    assert found["group_norm"].size == (3, 3)
+    assert found["group_norm"].global_by == ("mean", "group_norm")
+
+
+def test_tokens_keep_their_place_and_the_class_token_has_none() -> None:
+    model, x = zoo.build("timm:vit_small_patch14_reg4_dinov2")
+    found = fields(model, *x.shape)
+    attention = next(node.name for node in found.graph if node.kind == "scaled_dot_product_attention")
+    assert found[attention].size == (14, 14)
+    assert found[attention].global_by == (attention,)
+    assert found[found.graph.outputs[0]].size is None
+    assert not found.unknown
+
+
+def test_shifted_windows_come_back_to_their_place() -> None:
+    import_torchvision()
+    found = fields(find_model("torchvision:swin_t"), 1, 3, 224, 224)
+    assert last_map(found).size == (32, 32)
+    assert not found.unknown
+
+
+def test_what_cannot_be_known_says_why() -> None:
+    class Sorted(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.relu(x.sort(3).values)
+
+    found = fields(Sorted(), 1, 3, 8, 8)
+    one = found["relu"]
+    assert one.size is None
+    assert "sort moves places of the picture by numbers that only a run knows" in one.unknown
+    assert set(found.unknown) >= {"relu"}
+
+
+def test_sums_of_what_lies_elsewhere_are_flagged() -> None:
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(3, 4, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.a(x)[..., 1:] + self.b(x)[..., :-1]
+
+    one = fields(Shifted(), 1, 3, 8, 8)["add"]
+    assert one.size == (3, 3)
+    assert one.field.unaligned == ("add",)
+    assert one.interval("x", 0) == (0, 2)
+
+
+def test_lines() -> None:
+    assert PIXELS.windows(3, 2, 1, 1).windows(3, 1, 1, 1) == Line(2, ((-3, 3),))
+    up = PIXELS.spread(4, 2, 1, 1)
+    assert [up.at(i) for i in range(4)] == [(-1, 0), (0, 1), (0, 1), (1, 2)]
+    assert up.step == Fraction(1, 2)

@@ -1,0 +1,100 @@
+"""The truth about receptive fields: a twin with positive weights, whose gradient is not 0 wherever the network sees.
+
+Weights are constant, activations, norms and gates the identity, maxima means, all in double precision. The nonzero part
+of the gradient of one value with respect to the input is its receptive field. Knows nothing of `reach`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from photosite.graph.execute import operation, thaw, thaw_map
+from photosite.graph.ir import Graph, Node
+
+IDENTITY = [
+    "batch_norm",
+    "relu",
+    "silu",
+    "hardswish",
+    "hardsigmoid",
+    "sigmoid",
+    "hardtanh",
+    "gelu",
+    "dropout",
+    "layer_norm",
+    "clone",
+    "contiguous",
+    "alias",
+    "to",
+    "leaky_relu",
+    "relu6",
+    "elu",
+    "mish",
+    "detach",
+]
+
+
+def values(graph: Graph, x: torch.Tensor) -> dict[str, Any]:
+    """All values of the twin, ready for gradients."""
+    found: dict[str, Any] = {graph.inputs[0]: x}
+    for name, info in graph.parameters.items():
+        found[name] = torch.full(info.shape, 1.0, dtype=torch.float64)
+    for name, held in graph.constants.items():
+        found[name] = torch.as_tensor(np.array(held.array))
+    for node in graph:
+        found[node.name] = _value(node, found)
+    return found
+
+
+def _value(node: Node, found: dict[str, Any]) -> Any:
+    args, kwargs = thaw(node.args, found), thaw_map(node.kwargs, found)
+    special: dict[str, Callable[..., Any]] = {
+        "conv2d": _conv,
+        "conv_transpose2d": _conv_transposed,
+        "linear": lambda x, w, b=None: F.linear(x, w / w.shape[1]),
+        "max_pool2d": _mean_pool,
+        "mul": lambda a, b: _gate(a, b),
+        "div": lambda a, b: a,
+        "sub": lambda a, b: a,
+    }
+    if node.kind in IDENTITY:
+        return args[0]
+    return special.get(node.kind, operation(node.op))(*args, **kwargs)
+
+
+def _conv(x: Any, w: Any, b: Any = None, *rest: Any) -> Any:
+    return F.conv2d(x, w / w[0].numel(), None, *rest)
+
+
+def _conv_transposed(x: Any, w: Any, b: Any = None, *rest: Any) -> Any:
+    return F.conv_transpose2d(x, w / w[:, 0].numel(), None, *rest)
+
+
+def _mean_pool(
+    x: Any, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+) -> Any:
+    assert dilation in (1, [1, 1])
+    return F.avg_pool2d(x, kernel, stride or None, padding, ceil_mode)
+
+
+def _gate(a: Any, b: Any) -> Any:
+    """The factor with more numbers, without its gate or scale."""
+    if not isinstance(b, torch.Tensor) or a.numel() > b.numel():
+        return a
+    return b if b.numel() > a.numel() else a
+
+
+def seen(value: torch.Tensor, x: torch.Tensor, place: int, *, down: bool) -> tuple[int, int] | None:
+    """First and last input column that column `place` of a (B, C, H, W) value sees; of rows, if `down`. None for none.
+
+    All the other places of the column count together: one alone could lie in the padding.
+    """
+    line = value[0, :, place] if down else value[0, :, :, place]
+    (gradient,) = torch.autograd.grad(line.sum(), x, retain_graph=True)
+    found = gradient[0].abs().sum((0, 2) if down else (0, 1)).nonzero().flatten()
+    return (int(found[0]), int(found[-1])) if len(found) else None
