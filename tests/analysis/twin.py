@@ -60,6 +60,7 @@ def _value(node: Node, found: dict[str, Any]) -> Any:
         "max_pool2d": _mean_pool,
         "mul": lambda a, b: _gate(a, b),
         "div": lambda a, b: a,
+        "view": torch.reshape,
         "sub": lambda a, b: a,
     }
     if node.kind in IDENTITY:

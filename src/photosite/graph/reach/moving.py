@@ -21,7 +21,7 @@ from photosite.graph.reach.field import (
     tidy,
     ways_of,
 )
-from photosite.graph.reach.line import NOTHING, PIXELS, Line
+from photosite.graph.reach.line import NOTHING, PIXELS, Interval, Line
 from photosite.graph.reach.together import combined
 
 
@@ -45,8 +45,22 @@ def reshaped(x: Field, shape: Sequence[int], who: str) -> Field:
                 group.append(old.pop(0))
             else:
                 wanted.append(new.pop(0))
-        done += _regrouped(group, wanted, who)
+        if wanted:
+            done += _regrouped(group, wanted, who)
+        else:  # axes of one index went away
+            x = replace(x, base=_with_places(x, group))
     return replace(x, axes=tuple(done))
+
+
+def _with_places(x: Field, axes: Sequence[Axis]) -> dict[str, Interval]:
+    """What is around all numbers, and the first place of some axes."""
+    base = dict(x.base)
+    for axis in axes:
+        for part in axis[0]:
+            if part.way:
+                low, high = part.line.at(0)
+                base[part.way] = (base[part.way][0] + low, base[part.way][1] + high)
+    return base
 
 
 def _regrouped(axes: Sequence[Axis], shape: Sequence[int], who: str) -> list[Axis]:
@@ -139,7 +153,8 @@ def squeeze(call: Call) -> Field:
     dims = call.get(1, "dim")
     chosen = range(len(call.x.axes)) if dims is None else (dims,) if isinstance(dims, int) else dims
     gone = {dim % len(call.x.axes) for dim in chosen if side_of(call.x.axes[dim]) == 1}
-    return replace(call.x, axes=tuple(axis for dim, axis in enumerate(call.x.axes) if dim not in gone))
+    base = _with_places(call.x, [call.x.axes[dim] for dim in gone])
+    return replace(call.x, base=base, axes=tuple(axis for dim, axis in enumerate(call.x.axes) if dim not in gone))
 
 
 def unsqueeze(call: Call) -> Field:
@@ -174,11 +189,7 @@ def select(call: Call) -> Field:
     dim, index = call.get(1, "dim"), call.get(2, "index")
     axis = call.x.axes[dim]
     one = _cut_out(axis, index % side_of(axis), 1, 1, call.name)
-    base = dict(call.x.base)
-    for part in one[0]:
-        if part.way:
-            low, high = part.line.at(0)
-            base[part.way] = (base[part.way][0] + low, base[part.way][1] + high)
+    base = _with_places(call.x, [one])
     left = _cut(replace(call.x, base=base), dim, plain(1))
     return replace(left, axes=tuple(axis for number, axis in enumerate(left.axes) if number != dim % len(left.axes)))
 
