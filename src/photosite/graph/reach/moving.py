@@ -21,7 +21,7 @@ from photosite.graph.reach.field import (
     tidy,
     ways_of,
 )
-from photosite.graph.reach.line import NOTHING, PIXELS, Interval, Line
+from photosite.graph.reach.line import NOTHING, Interval
 from photosite.graph.reach.together import combined
 
 
@@ -224,7 +224,7 @@ def cat(call: Call) -> Field:
     stand_in = [replace(one, axes=(*one.axes[:dim], plain(1), *one.axes[dim + 1 :])) for one in fields]
     shape = (*call.shape[:dim], 1, *call.shape[dim + 1 :])
     found = combined(shape, call.name, stand_in)
-    return _with(found, dim, _in_a_row([one.axes[dim] for one in fields], call.shape[dim]))
+    return with_axis(found, dim, _in_a_row([one.axes[dim] for one in fields], call.shape[dim]))
 
 
 def stack(call: Call) -> Field:
@@ -271,7 +271,7 @@ def roll(call: Call) -> Field:
             continue
         way, line = line_of(axis, call.name)
         side = side_of(axis)
-        x = _with(x, dim, ((Part(side, way, line.reading(lambda i, s=shift: [i - s], 1, 1)),),))  # type: ignore[misc]
+        x = with_axis(x, dim, ((Part(side, way, line.reading(lambda i, s=shift: [i - s], 1, 1)),),))  # type: ignore[misc]
     return x
 
 
@@ -282,7 +282,7 @@ def flip(call: Call) -> Field:
         if ways_of(x.axes[dim]):
             way, line = line_of(x.axes[dim], call.name)
             last = side_of(x.axes[dim]) - 1
-            x = _with(x, dim, ((Part(last + 1, way, line.reading(lambda i, n=last: [n - i], 1, -1)),),))  # type: ignore[misc]
+            x = with_axis(x, dim, ((Part(last + 1, way, line.reading(lambda i, n=last: [n - i], 1, -1)),),))  # type: ignore[misc]
     return x
 
 
@@ -295,9 +295,9 @@ def pad(call: Call) -> Field:
         if ways_of(x.axes[dim]):
             way, line = line_of(x.axes[dim], call.name)
             moved = line.windows(1, 1, before, 1)
-            x = _with(x, dim, ((Part(call.shape[dim], way, moved),),))
+            x = with_axis(x, dim, ((Part(call.shape[dim], way, moved),),))
         else:
-            x = _with(x, dim, plain(call.shape[dim]))
+            x = with_axis(x, dim, plain(call.shape[dim]))
     return x
 
 
@@ -322,9 +322,9 @@ def repeat_interleave(call: Call) -> Field:
         return replace(call.x, axes=tuple(plain(side) for side in call.shape))
     axis = call.x.axes[dim]
     if not ways_of(axis):
-        return _with(call.x, dim, plain(call.shape[dim]))
+        return with_axis(call.x, dim, plain(call.shape[dim]))
     way, line = line_of(axis, call.name)
-    return _with(call.x, dim, ((Part(call.shape[dim], way, line.reading(lambda i: [i // count], count, 1)),),))
+    return with_axis(call.x, dim, ((Part(call.shape[dim], way, line.reading(lambda i: [i // count], count, 1)),),))
 
 
 def index(call: Call) -> Field:
@@ -343,65 +343,12 @@ def index(call: Call) -> Field:
     return replace(call.x, axes=tuple(fits))
 
 
-def pixel_shuffle(call: Call) -> Field:
-    """Channels become pixels."""
-    r, shape = call.get(1, "upscale_factor"), call.x.shape
-    *front, channels, height, width = shape
-    cut = reshaped(call.x, (*front, channels // r**2, r, r, height, width), call.name)
-    n = len(front)
-    order = (*range(n + 1), n + 3, n + 1, n + 4, n + 2)
-    return reshaped(replace(cut, axes=tuple(cut.axes[dim] for dim in order)), call.shape, call.name)
-
-
-def pixel_unshuffle(call: Call) -> Field:
-    """Pixels become channels."""
-    r = call.get(1, "downscale_factor")
-    *front, channels, height, width = call.x.shape
-    cut = reshaped(call.x, (*front, channels, height // r, r, width // r, r), call.name)
-    n = len(front)
-    order = (*range(n + 1), n + 2, n + 4, n + 1, n + 3)
-    return reshaped(replace(cut, axes=tuple(cut.axes[dim] for dim in order)), call.shape, call.name)
-
-
-def unfold(call: Call) -> Field:
-    """All windows of an axis, each on an axis of its own."""
-    dim, size, step = call.get(1, "dimension"), call.get(2, "size"), call.get(3, "step")
-    axis = call.x.axes[dim]
-    inner: Axis = plain(size)
-    if ways_of(axis):
-        way, line = line_of(axis, call.name)
-        if line.period > 1:
-            raise ReachError(f"{call.name} takes windows of places that see different windows themselves")
-        inner = ((Part(size, way, Line(line.jump, ((0, 0),))),),)
-        axis = ((Part(call.shape[dim], way, line.windows(1, step, 0, 1)),),)
-    moved = _with(call.x, dim, axis if ways_of(axis) else plain(call.shape[dim]))
-    return replace(moved, axes=(*moved.axes, inner))
-
-
-def im2col(call: Call) -> Field:
-    """What lies under a window, a column for each place."""
-    kernel, dilation, padding, stride = (call.get(n, "") for n in (1, 2, 3, 4))
-    x = call.x if len(call.x.axes) == 4 else replace(call.x, axes=(plain(1), *call.x.axes))
-    inner, outer = [Part(side_of(x.axes[1]))], []
-    for number in range(2):
-        way, line = line_of(x.axes[2 + number], call.name)
-        if line.period > 1:
-            raise ReachError(f"{call.name} takes windows of places that see different windows themselves")
-        reach = dilation[number] * (kernel[number] - 1)
-        count = (x.shape[2 + number] + 2 * padding[number] - reach - 1) // stride[number] + 1
-        within = Line(line.jump * dilation[number], ((0, 0),)) if way else PIXELS
-        inner.append(Part(kernel[number], way, within))
-        outer.append(Part(count, way, line.windows(1, stride[number], padding[number], 1) if way else PIXELS))
-    axes = (x.axes[0], (tidy(inner),), (tidy(outer),))
-    return replace(call.x, axes=axes[-len(call.shape) :])
-
-
 def halved(call: Call) -> Field:
     """One half of an axis weighed by the other."""
     dim = call.get(1, "dim", -1)
     if ways_of(call.x.axes[dim]):
         raise ReachError(f"{call.name} weighs one half of the picture by the other")
-    return _with(call.x, dim, plain(call.shape[dim]))
+    return with_axis(call.x, dim, plain(call.shape[dim]))
 
 
 def by_number(call: Call) -> Field:
@@ -415,7 +362,8 @@ def by_number(call: Call) -> Field:
     return named(found, *(by for one in moving for by in one.global_by))
 
 
-def _with(x: Field, dim: int, axis: Axis) -> Field:
+def with_axis(x: Field, dim: int, axis: Axis) -> Field:
+    """With another axis in the place of one."""
     axes = list(x.axes)
     axes[dim] = axis
     return replace(x, axes=tuple(axes))
@@ -423,7 +371,7 @@ def _with(x: Field, dim: int, axis: Axis) -> Field:
 
 def _cut(x: Field, dim: int, axis: Axis) -> Field:
     """With a part of an axis in its place. A class token alone has no place: it sees through attention alone."""
-    found = _with(x, dim, axis)
+    found = with_axis(x, dim, axis)
     lost = frozenset(way for way in DIRECTIONS if x.runs(way) and not found.runs(way))
     if not lost or len(x.axes[dim]) == 1:
         return found

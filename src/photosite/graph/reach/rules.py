@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from photosite.graph.reach import mixing, moving, windows
+from photosite.graph.reach import mixing, moving, rearranging, windows
 from photosite.graph.reach.call import Call
 from photosite.graph.reach.field import Field
 
@@ -141,12 +141,12 @@ REACH: dict[str, Rule] = {
     "repeat": moving.repeat,
     "repeat_interleave.self_int": moving.repeat_interleave,
     "index.Tensor": moving.index,
-    "pixel_shuffle": moving.pixel_shuffle,
-    "pixel_unshuffle": moving.pixel_unshuffle,
+    "pixel_shuffle": rearranging.pixel_shuffle,
+    "pixel_unshuffle": rearranging.pixel_unshuffle,
     "channel_shuffle": mixing.same,
     "glu": moving.halved,
-    "unfold": moving.unfold,
-    "im2col": moving.im2col,
+    "unfold": rearranging.unfold,
+    "im2col": rearranging.im2col,
     **dict.fromkeys(_PLACE_BY_PLACE.split(), mixing.pointwise),
     **dict.fromkeys(_ITSELF.split(), mixing.same),
     **dict.fromkeys(_NOTHING.split(), mixing.nothing),
