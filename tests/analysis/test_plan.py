@@ -150,6 +150,20 @@ def test_a_value_that_others_read_is_not_swallowed() -> None:
         near(found, wanted, 1e-12)
 
 
+def test_a_value_that_two_read_is_not_swallowed_by_one() -> None:
+    class Forks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.bn = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raw = self.conv(x)
+            return self.bn(raw) + raw.exp()
+
+    model, x, graph, state = ready(Forks(), torch.randn(2, 3, 8, 8))
+    assert_like_torch(model, x, graph, state, 1, 1e-10)
+
+
 def test_a_folded_norm_is_the_norm() -> None:
     _, _, graph, state = ready(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), torch.randn(1, 3, 8, 8))
     norm = next(node for node in graph if node.kind == "batch_norm")

@@ -184,6 +184,7 @@ def any_chain(data: Any) -> None:
                         nn.AvgPool2d(max(kernel, 2 * padding), stride, padding, ceil_mode=data.draw(st.booleans())),
                         nn.ConvTranspose2d(3, 3, max(kernel, stride), stride, 0),
                         nn.Upsample(scale_factor=2.0),
+                        nn.Conv2d(3, 3, kernel, padding="same", dilation=dilation),
                         nn.Upsample(scale_factor=2.0, mode="bilinear"),
                         nn.ZeroPad2d((data.draw(st.integers(0, 3)), data.draw(st.integers(0, 3)), 0, 0)),
                         nn.Sequential(Even(), nn.PixelUnshuffle(2), nn.Conv2d(12, 3, 1)),
@@ -221,6 +222,11 @@ def test_by_hand() -> None:
     assert one.box("y", 0) == (0, 9)
     assert one.interval("x", 3) == one.box("x", 3) == (3, 21)
     assert one.phases("x") == [19]
+
+
+def test_same_padding_of_an_even_kernel_has_more_behind() -> None:
+    one = fields(nn.Sequential(nn.Conv2d(3, 4, 4, padding="same")), 1, 3, 16, 16)["0"]
+    assert one.interval("x", 5) == (4, 7)
 
 
 def test_places_that_see_different_windows() -> None:

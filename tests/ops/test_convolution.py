@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photosite.graph.table import TABLE
+from photosite.ops import convolution
 from photosite.ops.convolution import conv, conv2d_loop, conv_transpose
 from tests.ops.rows import check_refusal, check_row, noise
 
@@ -177,3 +178,11 @@ def test_other_misfits() -> None:
     check_refusal(transposed, x, weight, None, [2, 2], [0, 0], [2, 2], match="output_padding wants less than stride")
     check_refusal(transposed, noise(1, 3, 4, 4), weight, match=r"2 input channels \(weight.shape\[0\]\)")
     check_refusal(transposed, noise(1, 2, 1, 1), weight, None, [1, 1], [2, 2], match="nothing is left of 3 × 3")
+
+
+def test_in_bands_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "COLUMN_NUMBERS", 200)
+    monkeypatch.setattr(convolution, "TAP_NUMBERS", 60)
+    for stride, groups in ((1, 1), (2, 1), (2, 2), (1, 4), (2, 4)):
+        x, weight = noise(3, 4, 11, 9), noise(4, 4 // groups, 3, 2, seed=1)
+        check_row("aten.conv2d.default", x, weight, noise(4, seed=2), [stride, 1], [1, 0], [1, 2], groups)

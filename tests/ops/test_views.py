@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photosite.ops.indexing import index, index_put
-from photosite.ops.joining import chunk
+from photosite.ops.joining import chunk, split, split_vjp, unbind, unbind_vjp
 from photosite.ops.padding import padded
 from photosite.ops.rearranging import channel_shuffle, col2im, im2col, pixel_shuffle, pixel_unshuffle
 from tests.ops.rows import check_refusal, check_row, noise
@@ -252,3 +252,13 @@ def test_what_is_refused() -> None:
     check_refusal("aten.gather.default", x, 1, np.array([[3]]), match="3")
     check_refusal("aten.roll.default", x, [1, 2], [0], match="shifts")
     check_refusal("aten.arange.start_step", 0, 5, -1, match="no way")
+
+
+def test_pieces_without_a_gradient_give_none() -> None:
+    x, grad = noise(2, 3), noise(2)
+    parts = unbind(x, 1)
+    assert unbind_vjp([grad, None, grad], parts, x, 1)[0].T.tolist() == [grad.tolist(), [0, 0], grad.tolist()]  # type: ignore[union-attr]
+    pieces = split(x, [1, 2], 1)
+    (found,) = split_vjp([None, np.ones((2, 2))], pieces, x, [1, 2], 1)
+    assert found is not None
+    assert found.tolist() == [[0, 1, 1], [0, 1, 1]]
