@@ -1,4 +1,4 @@
-"""The command line: `photosite see`, `pixels`, `inspect`, `verify`, `export-numpy`, `models`, `train`.
+"""The command line: `photosite see`, `pixels`, `inspect`, `why`, `verify`, `export-numpy`, `models`, `train`.
 
 Each command imports what it needs when it runs, so that `--help` stays quick. Results go to stdout, progress and
 errors to stderr. Exit codes: 0 done, 1 an error of our own, 2 bad input or usage, 130 interrupted.
@@ -21,6 +21,7 @@ from photosite.cli.pixels import pixels
 from photosite.cli.see import see
 from photosite.cli.train import train
 from photosite.cli.verify import verify
+from photosite.cli.why import why
 from photosite.errors import PhotositeError
 
 app = App(
@@ -35,6 +36,7 @@ app = App(
 app.command(see)
 app.command(pixels)
 app.command(inspect)
+app.command(why)
 app.command(verify)
 app.command(export_numpy)
 app.command(models)

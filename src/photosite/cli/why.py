@@ -1,0 +1,140 @@
+"""`photosite why`: the terms that a number of a network is the sum of, and those of the largest, down to pixels."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from photosite.analysis.arithmetic import Explanation
+
+
+def why(
+    model: str,
+    node: str,
+    index: str,
+    /,
+    *,
+    image: Path | None = None,
+    terms: int = 8,
+    depth: int = 1,
+    weights: str | None = None,
+    recipe: str | None = None,
+    size: int | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Take one number of a network apart: which inputs times which weights it is the sum of.
+
+    Args:
+        model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
+        node: a node of the model's graph, or the path of a module, whose last value is taken.
+        index: which number of the value, such as 0,12,3,5 (picture, channel, row, column).
+        image: a photo to run it on; noise, always the same, if not given.
+        terms: how many terms to show, the largest first.
+        depth: how many numbers to take apart: the one asked for, then its largest term's, and so on.
+        weights: a weights file, "default" for those in the package, or "random".
+        recipe: how the photo becomes the model's input, as for `see`.
+        size: side of the model's input in pixels.
+        json: print one JSON object to stdout instead.
+    """
+    from rich.console import Console
+
+    from photosite.cli.model_input import model_and_input
+    from photosite.errors import RangeError
+
+    place = _index(index)
+    if terms < 1 or depth < 1:
+        raise RangeError(f"--terms and --depth want at least 1, got {terms} and {depth}")
+    progress = Console(stderr=True)
+    with progress.status("building the model"):
+        network, x = model_and_input(model, weights, recipe, size, image, 1)
+    with progress.status("running it"):
+        import torch
+
+        from photosite.analysis.arithmetic import explain_value
+        from photosite.analysis.receptive_field import ReceptiveFields
+        from photosite.analysis.replay import check_supported, leaves, run_node
+        from photosite.graph.capture import capture, unwrap
+        from photosite.graph.functional import functional
+        from photosite.graph.read import model_tensors
+
+        graph = functional(capture(network, torch.from_numpy(x)))
+        check_supported(graph)
+        name = ReceptiveFields(graph)[node].node
+        state = {key: tensor.detach().numpy() for key, tensor in model_tensors(unwrap(network)[0]).items()}
+        values = leaves(graph, state, [x])
+        for one in graph:
+            values[one.name] = run_node(one, values)
+    steps = []
+    for _ in range(depth):
+        found = explain_value(graph, values, name, place)
+        steps.append(found)
+        inner = next((term for term in found.terms if term.source in graph), None)
+        if inner is None:
+            break
+        name, place = inner.source, inner.index
+    if json:
+        from photosite.trace.save import dumps
+
+        print(dumps({"model": model, "steps": [to_json(step, terms) for step in steps]}))
+    else:
+        console = Console() if sys.stdout.isatty() else Console(width=120)
+        for step in steps:
+            _show(step, terms, console)
+    return 0
+
+
+def to_json(found: Explanation, terms: int) -> dict[str, Any]:
+    """One number and its largest terms."""
+    return {
+        "node": found.node,
+        "op": found.op,
+        "index": list(found.index),
+        "value": found.value,
+        "is_sum": found.is_sum,
+        "terms_in_all": len(found.terms),
+        "residual": found.residual if found.is_sum else None,
+        "terms": [
+            {"source": t.source, "index": list(t.index), "value": t.value, "factor": t.factor, "product": t.product}
+            for t in found.terms[:terms]
+        ],
+    }
+
+
+def _index(text: str) -> tuple[int, ...]:
+    from photosite.errors import RangeError
+
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise RangeError(f"INDEX wants whole numbers such as 0,12,3,5, got {text!r}") from None
+
+
+def _show(found: Explanation, terms: int, console: Console) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    place = ", ".join(map(str, found.index))
+    console.print(Text(f"{found.node}[{place}] = {found.value:.6g}   {found.op}: {found.said}", style="bold"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("from", overflow="fold")
+    for head in ("value", "×", "adds") if found.is_sum else ("value",):
+        table.add_column(head, justify="right", no_wrap=True)
+    for term in found.terms[:terms]:
+        source = f"{term.source}[{', '.join(map(str, term.index))}]" if term.source else "a number of the operation"
+        numbers = (f"{term.value:.5g}", f"{term.factor:.5g}", f"{term.product:.5g}")
+        table.add_row(Text(source), *(numbers if found.is_sum else numbers[:1]))
+    console.print(table)
+    rest = found.terms[terms:]
+    if rest and found.is_sum:
+        console.print(Text(f"and {len(rest)} more, which add {sum(term.product for term in rest):.5g}"))
+    elif rest:
+        console.print(Text(f"and {len(rest)} more"))
+    if found.is_sum:
+        console.print(Text(f"sum of all {len(found.terms)}: {found.value - found.residual:.6g}", style="dim"))
