@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from photosite.analysis.replay import node_gradients
+from photosite.analysis.replay import node_gradients, run_node
 from photosite.graph.execute import operation, thaw, thaw_map
 from photosite.graph.ir import Graph, Node
 from photosite.ops.arrays import Array, flows
@@ -46,7 +46,9 @@ def gradient_by_readers(
     return total, size
 
 
-def difference_in_double(graph: Graph, name: str, grads: Mapping[str, Any], values: Mapping[str, Any]) -> float:
+def gradient_difference_in_double(
+    graph: Graph, name: str, grads: Mapping[str, Any], values: Mapping[str, Any]
+) -> float:
     """How far the gradients that the readers of a value give are from PyTorch's, all of it in double precision."""
     apart = 0.0
     for reader in graph.consumers(name):
@@ -66,6 +68,15 @@ def difference_in_double(graph: Graph, name: str, grads: Mapping[str, Any], valu
         total = sum(mine[1:], mine[0]) if mine else np.zeros(leaves[name].shape)
         apart = max(apart, difference(total, np.zeros(total.shape) if found[0] is None else _array(found[0])))
     return apart
+
+
+def value_difference_in_double(node: Node, operands: Mapping[str, Any]) -> float:
+    """How far an operation's value is from PyTorch's, on the same operands, all of it in double precision."""
+    wide = {name: _wide(value) for name, value in operands.items()}
+    leaves = {name: _tensor(value) for name, value in wide.items()}
+    with torch.no_grad():
+        result = operation(node.op)(*thaw(node.args, leaves), **thaw_map(node.kwargs, leaves))
+    return difference(run_node(node, wide), _array(result))
 
 
 def result_gradient(graph: Graph, node: Node, grads: Mapping[str, Any]) -> Any:

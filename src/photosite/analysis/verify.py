@@ -7,7 +7,7 @@ left tolerance is run once more on PyTorch's operands: only if its own result di
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from photosite.analysis.recheck import difference, difference_in_double, gradient_by_readers, largest
+from photosite.analysis.recheck import (
+    difference,
+    gradient_by_readers,
+    gradient_difference_in_double,
+    largest,
+    value_difference_in_double,
+)
 from photosite.analysis.replay import gradients, leaves, run_node, unknown_ops
 from photosite.errors import UnsupportedOpError
 from photosite.graph.capture import unwrap
@@ -30,8 +36,10 @@ TOLERANCE = {"float64": 1e-10, "float32": 1e-4, "float16": 2e-2, "complex64": 1e
 """Largest difference that counts as equal, as a share of the largest value; thousands of products are summed up in
 another order, each rounded to 2^-24 of its size in float32."""
 CANCELLING = 100
-"""By how much more a gradient may differ, as a share of the largest number that went into it, if in double precision it
+"""By how much more something may differ, as a share of the largest number that went into it, if in double precision it
 does not differ: its terms cancel."""
+ROUNDING = 1e-13
+"""What is left of terms that cancel in double precision, as a share of the largest of them: a thousand last digits."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +189,9 @@ def _check_value(node: Node, ours: dict[str, Any], theirs: _Torch) -> Check:
     limit = scale * TOLERANCE.get(node.dtype, 0.0)
     own, state = None, "same"
     if not apart <= limit:
-        own = difference(run_node(node, theirs.arrays(node.inputs)), wanted)
-        state = "drift" if own <= limit else "differs"
+        operands = theirs.arrays(node.inputs)
+        own, size = difference(run_node(node, operands), wanted), largest(list(operands.values()))
+        own, state = _judged(own, limit, size, node.dtype, lambda: value_difference_in_double(node, operands))
     return Check(node.name, node.op, node.module, node.shape, apart, scale, own, state)
 
 
@@ -245,12 +254,31 @@ def _check_gradient(
     own, state = None, "same"
     if not apart <= limit:
         total, size = gradient_by_readers(graph, name, gradient, wanted, values, cotangents.get(name))
-        own = difference(total, gradient)
-        if limit < own <= size * TOLERANCE.get(str(gradient.dtype), 0.0) * CANCELLING:  # ask in double precision
-            own = difference_in_double(graph, name, wanted, values)
-        state = "drift" if own <= limit else "differs"
+        own, state = _judged(
+            difference(total, gradient),
+            limit,
+            size,
+            str(gradient.dtype),
+            lambda: gradient_difference_in_double(graph, name, wanted, values),
+        )
     op, module = (node.op, node.module) if node else ("", "")
     return Check(name, op, module, gradient.shape, apart, scale, own, state)
+
+
+def _judged(own: float, limit: float, size: float, dtype: str, in_double: Callable[[], float]) -> tuple[float, str]:
+    """The difference that an operation makes by itself, and whether it is at fault.
+
+    Args:
+        own: the difference.
+        limit: how much is equal.
+        size: the largest number that went in.
+        dtype: of the result.
+        in_double: the difference in double precision.
+    """
+    if limit < own <= size * TOLERANCE.get(dtype, 0.0) * CANCELLING:
+        own = in_double()
+        limit = max(limit, size * ROUNDING)
+    return own, "drift" if own <= limit else "differs"
 
 
 def _flows(value: Any) -> bool:
