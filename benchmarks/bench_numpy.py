@@ -17,6 +17,7 @@ from torch import nn
 
 from photosite.analysis.plans.plan import Plan
 from photosite.graph.capture import capture
+from photosite.graph.execute import model_arrays
 from photosite.graph.functional import functional
 from photosite.nets.sources import import_torchvision
 from photosite.ops.convolution import conv, conv2d_loop
@@ -37,8 +38,7 @@ def prepared(name: str, batch: int) -> tuple[nn.Module, torch.Tensor, Plan]:
         if parameter.abs().max() < 1e-5:  # heads that start as 0
             nn.init.normal_(parameter, 0, 0.02)
     x = torch.randn(batch, 3, 224, 224)
-    state = {key: tensor.detach().numpy() for key, tensor in model.state_dict(keep_vars=True).items()}
-    return model, x, Plan(functional(capture(model, x)), state, THREADS)
+    return model, x, Plan(functional(capture(model, x)), model_arrays(model), THREADS)
 
 
 def forward(name: str, batch: int) -> Result:
@@ -61,7 +61,7 @@ def both_ways(name: str, batch: int) -> Result:
     labels = torch.arange(batch) * 7
     places = np.arange(batch), labels.numpy()
     pictures = x.numpy()
-    plan._wanted -= set(plan.graph.inputs)  # the pictures learn nothing; PyTorch leaves them out too
+    learned = [key for key, _ in model.named_parameters()]  # not the pictures; PyTorch leaves them out too
 
     def of_loss(outputs: dict[str, Any]) -> dict[str, Any]:
         shares = np.exp(outputs["output"] - outputs["output"].max(1, keepdims=True))
@@ -74,14 +74,14 @@ def both_ways(name: str, batch: int) -> Result:
         F.cross_entropy(model(x), labels).backward()
 
     theirs()
-    found = plan.gradients([pictures], of_loss)[1].parameters
+    found = plan.gradients([pictures], of_loss, learned)[1].parameters
     for key, parameter in model.named_parameters():
         if parameter.grad is not None and not np.allclose(
             found[key], parameter.grad, atol=1e-2 * float(parameter.grad.abs().max())
         ):
             raise SystemExit(f"{name}: the gradients of {key} differ")
     work = f"{name} forward and back, batch {batch}"
-    return compare(work, "eager PyTorch", lambda: plan.gradients([pictures], of_loss), theirs, rounds=7)
+    return compare(work, "eager PyTorch", lambda: plan.gradients([pictures], of_loss, learned), theirs, rounds=7)
 
 
 def one_convolution() -> Result:

@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 from photosite.analysis.plans.plan import Plan  # noqa: E402
 from photosite.analysis.verify import Verdict, verify  # noqa: E402
 from photosite.graph.capture import capture  # noqa: E402
+from photosite.graph.execute import model_arrays  # noqa: E402
 from photosite.graph.functional import functional  # noqa: E402
 from photosite.nets.sources import import_torchvision  # noqa: E402
 from tests import zoo  # noqa: E402
@@ -60,8 +61,7 @@ def line(name: str) -> str:
         model, x = zoo.build(name)
         graph = capture(model, x)
         verdict = verify(graph, model, x, backward=True)
-        state = {key: tensor.detach().numpy() for key, tensor in model.state_dict(keep_vars=True).items()}
-        plan = Plan(functional(graph), state, 2)
+        plan = Plan(functional(graph), model_arrays(model), 2)
     except Exception as error:  # whatever it is, the table says it
         return f"| {name}{mark} | {type(error).__name__}: {str(error).splitlines()[0]} | | | | |"
     ours, theirs = milliseconds(plan, model, x)

@@ -20,6 +20,7 @@ ORDER = (
         "errors",
         "shapes",
         "files",
+        "processors",
         "sensor",
         "color",
         "prep",
@@ -37,7 +38,10 @@ ORDER = (
 SERVE_ANY_MODEL = ("graph", "analysis", "report", "explorer")
 """Folders that must not know our own networks: the model is passed in."""
 
-TORCH_FREE = ("errors", "shapes", "files", "sensor", "color", "prep", "ops", "handcrafted", "graph.ir", "graph.table")
+TORCH_FREE = (
+    *("errors", "shapes", "files", "processors", "sensor", "color", "prep", "ops", "handcrafted"),
+    *("graph.ir", "graph.row", "graph.table", "graph.reach"),
+)
 """What must work, and start quickly, where there is no torch."""
 
 OPTIONAL = ("llvmlite", "matplotlib", "numba", "pillow_heif", "simplejpeg", "skimage", "timm", "torchvision")

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photosite.graph.capture import capture
+from photosite.graph.execute import model_arrays
 from photosite.graph.functional import functional
 from photosite.graph.ir import Graph
 
@@ -85,5 +86,4 @@ def ready(model: nn.Module, x: Tensor, dtype: torch.dtype = torch.float64) -> tu
             nn.init.normal_(module.bias)
     model, x = model.eval().to(dtype), x.to(dtype)
     graph = functional(capture(model, x))
-    state = {name: tensor.detach().numpy() for name, tensor in model.state_dict(keep_vars=True).items()}
-    return model, x, graph, state
+    return model, x, graph, model_arrays(model)

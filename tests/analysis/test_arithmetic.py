@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from photosite.analysis.arithmetic import explain_value
-from photosite.analysis.replay import leaves, run_node
+from photosite.analysis.replay import evaluate
 from photosite.errors import RangeError, UnknownNameError, UnsupportedOpError
 from photosite.graph.table import TABLE
 from tests import zoo
@@ -21,10 +21,7 @@ from tests.analysis.networks import Convolutional, Tokens, ready
 def run(network: nn.Module, x: torch.Tensor, dtype: torch.dtype = torch.float32) -> tuple[Any, dict[str, Any]]:
     """A graph and all its values."""
     _, x, graph, state = ready(network, x, dtype)
-    values = leaves(graph, state, [x.numpy()])
-    for node in graph:
-        values[node.name] = run_node(node, values)
-    return graph, values
+    return graph, evaluate(graph, state, x.numpy())
 
 
 def check_everywhere(graph: Any, values: dict[str, Any], seed: int = 0) -> dict[str, bool]:

@@ -14,6 +14,7 @@ from torch import nn
 from photosite.analysis.learning import LearningMachine
 from photosite.errors import MismatchedWeightsError, RangeError, ShapeError
 from photosite.graph.capture import capture
+from photosite.graph.execute import model_arrays
 from photosite.graph.functional import functional
 from photosite.prep.recipes import get_recipe
 from photosite.train.dataset import read_dataset
@@ -54,8 +55,7 @@ def smooth() -> nn.Module:
 
 def machine_for(model: nn.Module, x: torch.Tensor, **options: Any) -> LearningMachine:
     graph = functional(capture(model, x, training=True))
-    state = {name: tensor.detach().numpy() for name, tensor in model.state_dict(keep_vars=True).items()}
-    return LearningMachine(graph, state, **options)
+    return LearningMachine(graph, model_arrays(model), **options)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ WITHOUT = {
         "_native_batch_norm_legit_functional.default", "native_dropout.default", "outer.default", "gru_cell.default",
         "lstm_cell.default", "logsumexp.default", "std.correction", "std.dim", "var.correction", "var.dim",
         "var_mean.correction", "norm.Scalar", "view_as_complex.default", "view_as_real.default",
+        "col2im.default", "diagonal.default", "fill.Tensor", "meshgrid.default", "meshgrid.indexing", "rot90.default",
+        "select_scatter.default", "slice_scatter.default",
         "max_pool1d_with_indices.default", "max_pool2d_with_indices.default",
     )
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from photosite.analysis.replay import gradients, leaves, replay, run_node
+from photosite.analysis.replay import evaluate, gradients, replay
 from photosite.analysis.verify import verify
 from photosite.errors import MismatchedWeightsError, ShapeError, UnknownNameError, UnsupportedOpError
 from photosite.graph.capture import capture
@@ -138,9 +138,7 @@ def test_replay_keeps_what_is_asked_for_and_nothing_else() -> None:
 
 def test_gradients_of_what_is_wanted() -> None:
     model, x, graph, state = ready(Tokens(), torch.randn(2, 3, 32, 32))
-    values = leaves(graph, state, [x.numpy()])
-    for node in graph:
-        values[node.name] = run_node(node, values)
+    values = evaluate(graph, state, x.numpy())
     cotangents = {graph.outputs[0]: np.ones((2, 5))}
     some = gradients(graph, values, cotangents, wanted=["head.bias", "start"])
     assert set(some.parameters) == {"head.bias", "start"}

@@ -36,6 +36,48 @@ SUMS: dict[str, tuple[int, ...]] = {
     "masked_fill": (0,), "abs": (0,), "linalg_vector_norm": (0,), "col2im": (0,), "im2col": (0,),
 }  # fmt: skip
 """Operations by kind, and the operands in which they are sums of terms, the other operands held fixed."""
+SAID = {
+    "relu": "what is above 0 passes",
+    "dropout": "passes as it is",
+    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d", "amax"), "the largest passes"),
+    "scaled_dot_product_attention": "values times shares",
+    "linear": "inputs times weights, and a bias",
+}
+"""What an operation does, in words."""
+MOVES = frozenset(
+    [
+        "view",
+        "reshape",
+        "flatten",
+        "permute",
+        "transpose",
+        "unsqueeze",
+        "squeeze",
+        "expand",
+        "slice",
+        "select",
+        "contiguous",
+        "clone",
+        "alias",
+        "unflatten",
+        "swapaxes",
+        "movedim",
+        "unbind",
+        "split",
+        "split_with_sizes",
+        "chunk",
+        "index",
+        "to",
+        "type_as",
+        "repeat",
+        "repeat_interleave",
+        "reshape_as",
+        "expand_as",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+    ]
+)
+"""Operations that take each number from one place and compute nothing."""
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
 
 
@@ -122,22 +164,15 @@ def explain_value(graph: Graph, values: Mapping[str, Any], name: str, index: Ind
 def _terms(node: Node, values: Mapping[str, Any], index: Index) -> tuple[list[Term] | None, str]:
     """The summands of one number, and what the operation does; None where it is no sum."""
     if node.kind in ("conv1d", "conv2d", "conv3d"):
-        return _convolution(node, values, index), "inputs under the kernel times weights"
+        return _convolution(node, values, index), "inputs under the kernel times weights, and a bias"
     if node.kind in NORMS:
         return _norm(node, values, index), "input less mean, times scale, plus shift"
-    if node.op == "getitem" or _moves(node, values, index):
+    if node.op == "getitem" or node.kind in MOVES:
         return _by_gradient(node, values, index, range(1)), "moved, nothing computed"
     operands = SUMS.get(node.kind)
     if operands is None:
         return None, "a function of what it reads"
-    return _by_gradient(node, values, index, operands), "a sum"
-
-
-def _moves(node: Node, values: Mapping[str, Any], index: Index) -> bool:
-    """Whether an operation is a view or a copy, which takes each number from one place."""
-    kinds = "view reshape flatten permute transpose unsqueeze squeeze expand slice select contiguous clone alias"
-    more = "unflatten swapaxes movedim unbind split split_with_sizes chunk index to type_as repeat repeat_interleave"
-    return node.kind in (*kinds.split(), *more.split(), "reshape_as", "expand_as", "pixel_shuffle", "pixel_unshuffle")
+    return _by_gradient(node, values, index, operands), SAID.get(node.kind, "a sum of what it reads times factors")
 
 
 def _by_gradient(node: Node, values: Mapping[str, Any], index: Index, operands: Sequence[int]) -> list[Term]:
@@ -212,7 +247,7 @@ def _norm(node: Node, values: Mapping[str, Any], index: Index) -> list[Term] | N
         channel = index[1]
         weight, bias, mean, variance = (None if part is None else float(part[channel]) for part in args[1:5])
         scale = (1.0 if weight is None else weight) / math.sqrt((variance or 0.0) + args[7])
-        shift = -(mean or 0.0) * scale
+        center, centered_by = mean or 0.0, Term(_names(node, 3)[0], (channel,), mean or 0.0, -scale)
         where: Index = (channel,)
     elif node.kind in ("layer_norm", "rms_norm"):
         inner = len(args[1])
@@ -225,10 +260,12 @@ def _norm(node: Node, values: Mapping[str, Any], index: Index) -> list[Term] | N
         has_bias = node.kind == "layer_norm" and len(args) > 3 and args[3] is not None
         bias = float(args[3][where]) if has_bias else None
         scale = (1.0 if weight is None else weight) / math.sqrt(spread + (eps if eps is not None else 1e-5))
-        shift = -center * scale
+        centered_by = Term("", (), center, -scale)  # the mean of its own line
     else:
         return None
-    terms = [Term(source, index, float(x[index]), scale), Term("", (), 1.0, shift)]
+    terms = [Term(source, index, float(x[index]), scale)]
+    if node.kind != "rms_norm":
+        terms.append(centered_by)
     if bias is not None:
         named = _names(node, 2 if node.kind == "batch_norm" else 3)
         terms.append(Term(named[0], where, bias, 1.0))

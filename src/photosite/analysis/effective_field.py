@@ -20,7 +20,7 @@ from torch import nn
 from photosite.analysis.receptive_field import ReceptiveFields
 from photosite.errors import RangeError, ShapeError
 from photosite.graph.capture import unwrap
-from photosite.graph.execute import operation, thaw, thaw_map
+from photosite.graph.execute import run
 from photosite.graph.ir import Graph, Node
 from photosite.graph.reach.field import DIRECTIONS, Field, ways_of
 from photosite.graph.read import model_tensors
@@ -191,5 +191,5 @@ def _run(graph: Graph, state: Any, x: torch.Tensor, nodes: Iterable[Node]) -> di
     values |= {name: torch.tensor(held.array) for name, held in graph.constants.items()}
     values[graph.inputs[0]] = x
     for node in nodes:
-        values[node.name] = operation(node.op)(*thaw(node.args, values), **thaw_map(node.kwargs, values))
+        values[node.name] = run(node, values)
     return values

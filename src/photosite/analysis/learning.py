@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from photosite.analysis.replay import check_supported, differentiable, gradients, leaves, run_node
+from photosite.analysis.replay import check_supported, differentiable, evaluate, gradients
 from photosite.errors import MismatchedWeightsError, RangeError, ShapeError
 from photosite.graph.ir import Graph
 from photosite.ops.arrays import Array
@@ -106,9 +106,7 @@ class LearningMachine:
 
     def _forward_and_back(self, pictures: Array, labels: Array) -> tuple[float, dict[str, Array]]:
         """The loss and the gradients of all weights; the running statistics are brought up to date."""
-        values = leaves(self.graph, self.state, [pictures])
-        for node in self.graph:
-            values[node.name] = run_node(node, values)
+        values = evaluate(self.graph, self.state, pictures)
         (output,) = self.graph.outputs
         logits = values[output]
         loss = cross_entropy_loss(logits, labels)

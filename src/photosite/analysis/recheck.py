@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from photosite.analysis.replay import node_gradients, run_node
-from photosite.graph.execute import operation, thaw, thaw_map
+from photosite.graph.execute import run
 from photosite.graph.ir import Graph, Node
 from photosite.ops.arrays import Array, flows
 
@@ -58,7 +58,7 @@ def gradient_difference_in_double(
         wide = {read: _wide(values[read]) for read in {*reader.inputs}}
         of = _wide(of)
         leaves = {read: _tensor(value) for read, value in wide.items()}
-        result = operation(reader.op)(*thaw(reader.args, leaves), **thaw_map(reader.kwargs, leaves))
+        result = run(reader, leaves)
         several = isinstance(result, list | tuple)
         pairs = [(r, g) for r, g in zip(result, of, strict=True) if g is not None] if several else [(result, of)]
         tensors = [torch.from_numpy(np.array(g)).to(r.dtype) for r, g in pairs]
@@ -75,7 +75,7 @@ def value_difference_in_double(node: Node, operands: Mapping[str, Any]) -> float
     wide = {name: _wide(value) for name, value in operands.items()}
     leaves = {name: _tensor(value) for name, value in wide.items()}
     with torch.no_grad():
-        result = operation(node.op)(*thaw(node.args, leaves), **thaw_map(node.kwargs, leaves))
+        result = run(node, leaves)
     return difference(run_node(node, wide), _array(result))
 
 

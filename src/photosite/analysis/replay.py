@@ -91,6 +91,23 @@ def replay(
     return Replayed({key: values[name] for key, name in zip(graph.output_keys, graph.outputs, strict=True)}, kept)
 
 
+def evaluate(graph: Graph, state: Mapping[str, Array], *inputs: Array) -> dict[str, Any]:
+    """Run a functional graph in NumPy and keep everything: what its nodes read, and every node's value, by name.
+
+    Args:
+        graph: functional.
+        state: as for `replay`.
+        inputs: as for `replay`.
+    Raises:
+        UnsupportedOpError, MismatchedWeightsError, ShapeError: as `replay` does.
+    """
+    check_supported(graph)
+    values = leaves(graph, state, inputs)
+    for node in graph:
+        values[node.name] = run_node(node, values)
+    return values
+
+
 def gradients(
     graph: Graph,
     values: Mapping[str, Any],
@@ -102,7 +119,7 @@ def gradients(
 
     Args:
         graph: functional.
-        values: the value of everything in it: what `leaves` gave, and each node's.
+        values: the value of everything in it, as `evaluate` gives them.
         cotangents: the gradient of each output, by its name in `graph.outputs`; of other values too.
         keep: names of nodes whose values' gradients are returned as well.
         wanted: names of inputs and parameters whose gradients are wanted; all that are made of real numbers for None.

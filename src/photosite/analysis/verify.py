@@ -25,7 +25,7 @@ from photosite.analysis.recheck import (
 from photosite.analysis.replay import gradients, leaves, run_node, unknown_ops
 from photosite.errors import UnsupportedOpError
 from photosite.graph.capture import unwrap
-from photosite.graph.execute import operation, thaw, thaw_map
+from photosite.graph.execute import run
 from photosite.graph.functional import functional
 from photosite.graph.ir import Graph, Node
 from photosite.graph.read import model_tensors
@@ -159,8 +159,7 @@ class _Torch:
 
     def run(self, node: Node) -> None:
         with torch.set_grad_enabled(self.backward):
-            run = operation(node.op)
-            value = run(*thaw(node.args, self.values), **thaw_map(node.kwargs, self.values))
+            value = run(node, self.values)
             if self.backward and any(value is self.values[name] for name in node.inputs):
                 value = value.view_as(value)  # dropout and others return their operand: a gradient of its own for each
             self.values[node.name] = value

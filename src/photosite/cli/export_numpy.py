@@ -45,19 +45,17 @@ def export_numpy(
     with progress.status("reading it as a graph"):
         import torch
 
-        from photosite.graph.capture import capture, unwrap
-        from photosite.graph.execute import execute
+        from photosite.graph.capture import capture
+        from photosite.graph.execute import execute, model_arrays
         from photosite.graph.functional import functional
-        from photosite.graph.read import model_tensors
 
         inputs = torch.from_numpy(x)
         graph = functional(capture(network, inputs))
     with progress.status("running it and writing it down"):
         from photosite.analysis.export_numpy import export_numpy as write
 
-        state = {name: tensor.detach().numpy() for name, tensor in model_tensors(unwrap(network)[0]).items()}
         theirs = {key: tensor.numpy() for key, tensor in execute(graph, network, inputs).outputs.items()}
-        difference = write(graph, state, (x,), theirs, folder, model)
+        difference = write(graph, model_arrays(network), (x,), theirs, folder, model)
     if json:
         from photosite.trace.save import dumps
 

@@ -58,18 +58,14 @@ def why(
 
         from photosite.analysis.arithmetic import explain_value
         from photosite.analysis.receptive_field import ReceptiveFields
-        from photosite.analysis.replay import check_supported, leaves, run_node
-        from photosite.graph.capture import capture, unwrap
+        from photosite.analysis.replay import evaluate
+        from photosite.graph.capture import capture
+        from photosite.graph.execute import model_arrays
         from photosite.graph.functional import functional
-        from photosite.graph.read import model_tensors
 
         graph = functional(capture(network, torch.from_numpy(x)))
-        check_supported(graph)
         name = ReceptiveFields(graph)[node].node
-        state = {key: tensor.detach().numpy() for key, tensor in model_tensors(unwrap(network)[0]).items()}
-        values = leaves(graph, state, [x])
-        for one in graph:
-            values[one.name] = run_node(one, values)
+        values = evaluate(graph, model_arrays(network), x)
     steps = []
     for _ in range(depth):
         found = explain_value(graph, values, name, place)
@@ -127,7 +123,7 @@ def _show(found: Explanation, terms: int, console: Console) -> None:
     for head in ("value", "×", "adds") if found.is_sum else ("value",):
         table.add_column(head, justify="right", no_wrap=True)
     for term in found.terms[:terms]:
-        source = f"{term.source}[{', '.join(map(str, term.index))}]" if term.source else "a number of the operation"
+        source = f"{term.source}[{', '.join(map(str, term.index))}]" if term.source else "(computed inside)"
         numbers = (f"{term.value:.5g}", f"{term.factor:.5g}", f"{term.product:.5g}")
         table.add_row(Text(source), *(numbers if found.is_sum else numbers[:1]))
     console.print(table)

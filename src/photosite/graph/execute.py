@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
@@ -81,11 +82,11 @@ def execute(
         dying = graph.last_uses
         wait = _waiter(values)
         for number, node in enumerate(graph.nodes):
-            run, args, kwargs = operation(node.op), thaw(node.args, values), thaw_map(node.kwargs, values)
+            call, args, kwargs = operation(node.op), thaw(node.args, values), thaw_map(node.kwargs, values)
             wait()
             start = time.perf_counter()
             try:
-                value = run(*args, **kwargs)
+                value = call(*args, **kwargs)
             except Exception as error:
                 error.add_note(f"execute: at node {node.name!r} ({node.op}, module {node.module!r}, {node.source})")
                 raise
@@ -146,6 +147,20 @@ def _last_writes(graph: Graph) -> dict[str, int]:
         for written in node.writes
         for name in graph.aliases(written)
     }
+
+
+def model_arrays(model: nn.Module) -> dict[str, npt.NDArray[Any]]:
+    """All parameters and buffers of a model on the CPU as arrays, which share its memory.
+
+    >>> model_arrays(nn.Linear(2, 1))["weight"].shape
+    (1, 2)
+    """
+    return {name: tensor.detach().numpy() for name, tensor in model_tensors(unwrap(model)[0]).items()}
+
+
+def run(node: Node, values: Mapping[str, Any]) -> Any:
+    """One node's value in PyTorch, from the values that it reads."""
+    return operation(node.op)(*thaw(node.args, values), **thaw_map(node.kwargs, values))
 
 
 def operation(op: str) -> Callable[..., Any]:

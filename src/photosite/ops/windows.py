@@ -1,4 +1,4 @@
-"""Where sliding windows lie along each axis, all of them seen at once, and what is in them added back.
+"""Where sliding windows lie along an axis: how many places they have, and what is under each of their positions.
 
 Knows places only; what is done with a window's content is the business of `convolution`, `pooling` and others.
 """
@@ -6,14 +6,10 @@ Knows places only; what is done with a window's content is the business of `conv
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from photosite.errors import RangeError, ShapeError
-from photosite.ops.arrays import Array
-from photosite.shapes import shape_text
 
 
 def output_side(side: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool = False) -> int:
@@ -82,83 +78,6 @@ def as_sides(value: int | Sequence[int], axes: int, who: str, what: str) -> tupl
         counts = f"{'1' if axes == 1 else f'1 or {axes}'} number{'' if axes == 1 else 's'}"
         raise ShapeError(f"{who}: {what} wants {counts}, got {len(numbers)}: {value}")
     return tuple(int(n) for n in (numbers * axes if len(numbers) == 1 else numbers))
-
-
-def windows(x: Array, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Array:
-    """All windows of an array at once, as a view: nothing is copied, a value stands in as many windows as hold it.
-
-    Args:
-        x: (..., *sides), already padded.
-        kernel: values in a window along each of the last axes.
-        stride: how far apart windows begin.
-        dilation: how far apart the values of a window are.
-    Returns:
-        (..., *places, *kernel), not to be written to.
-    Raises:
-        ShapeError: x has fewer axes than the kernel, or a side shorter than a window reaches.
-
-    >>> windows(np.array([1, 2, 3, 4]), (2,), (1,), (1,)).tolist()
-    [[1, 2], [2, 3], [3, 4]]
-    >>> (
-    ...     windows(np.array([1, 2, 3, 4]), (2,), (2,), (1,)).tolist(),
-    ...     windows(np.array([1, 2, 3, 4]), (2,), (1,), (2,)).tolist(),
-    ... )
-    ([[1, 2], [3, 4]], [[1, 3], [2, 4]])
-    """
-    axes = len(kernel)
-    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    if x.ndim < axes or any(side < r for side, r in zip(x.shape[x.ndim - axes :], reach, strict=True)):
-        raise ShapeError(f"windows: reach over {shape_text(reach)}, the array has {shape_text(x.shape)}")
-    everywhere = sliding_window_view(x, reach, tuple(range(-axes, 0)))
-    every: tuple[Any, ...] = tuple(slice(None, None, step) for step in (*stride, *dilation))
-    return everywhere[(..., *every)]
-
-
-def add_windows(grad: Array, spatial: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Array:
-    """Put windows back where `windows` found them, and add up where they overlap.
-
-    The adjoint of `windows`: each value gets the sum of what stands for it in all windows that hold it.
-
-    Args:
-        grad: (..., *places, *kernel).
-        spatial: the sides of the array, with its padding.
-        stride: as for `windows`.
-        dilation: as for `windows`.
-    Returns:
-        (..., *spatial).
-    Raises:
-        ShapeError: the windows do not fit into the sides.
-
-    >>> add_windows(np.array([[1, 2], [2, 3], [3, 4]]), (4,), (1,), (1,)).tolist()  # 2 and 3 stand in two windows
-    [1, 4, 6, 4]
-    """
-    axes = len(spatial)
-    if grad.ndim < 2 * axes:
-        raise ShapeError(f"add_windows: wants {2 * axes} or more axes, got {shape_text(grad.shape)}")
-    places, kernel = grad.shape[grad.ndim - 2 * axes : grad.ndim - axes], grad.shape[grad.ndim - axes :]
-    steps = zip(places, kernel, stride, dilation, strict=True)
-    needs = tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in steps)
-    if 0 not in places and any(side < need for side, need in zip(spatial, needs, strict=True)):
-        raise ShapeError(f"add_windows: the windows reach over {shape_text(needs)}, got {shape_text(spatial)}")
-    x = np.zeros((*grad.shape[: grad.ndim - 2 * axes], *spatial), grad.dtype)
-    for position, under in positions(places, kernel, stride, dilation):
-        here: tuple[Any, ...] = (..., *position)
-        x[under] += grad[here]
-    return x
-
-
-def positions(
-    places: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
-) -> Iterator[tuple[tuple[int, ...], tuple[Any, ...]]]:
-    """For each position in a window, in C order: it, and the index of what lies there in (..., *sides), of all windows.
-
-    >>> [np.arange(5)[under].tolist() for _, under in positions((2,), (3,), (2,), (1,))]
-    [[0, 2], [1, 3], [2, 4]]
-    """
-    for position in np.ndindex(*kernel):
-        starts = (k * d for k, d in zip(position, dilation, strict=True))
-        slices = (slice(a, a + (n - 1) * s + 1 if n else a, s) for a, n, s in zip(starts, places, stride, strict=True))
-        yield position, (..., *slices)
 
 
 def taps(

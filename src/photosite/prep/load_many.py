@@ -16,6 +16,7 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from photosite.errors import PhotositeError, RangeError, ShapeError, UnknownNameError
 from photosite.prep.load import OpenSource, Options, Picture, Source, open_source
+from photosite.processors import processors
 
 MEGAPIXELS_IN_FLIGHT = 64.0
 """About 0.2 GB of decoded JPEGs; 0.8 GB at the worst, since a decoder takes up to 12 bytes a pixel."""
@@ -256,7 +257,7 @@ def load_many(
     1 <bytes>: not_an_image: text, not a picture
     """
     if threads is None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = processors()
     if threads < 1:
         raise RangeError(f"load_many: threads wants at least 1, got {threads}")
     if not max_megapixels_in_flight > 0:

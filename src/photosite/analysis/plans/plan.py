@@ -7,14 +7,14 @@ shared out among threads. The numbers are those of `replay`, up to the rounding 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from photosite.analysis.plans.crew import Crew, blas_threads, processors
+from photosite.analysis.plans.crew import Crew, blas_threads
 from photosite.analysis.plans.fusion import groups
 from photosite.analysis.plans.memory import Memory
 from photosite.analysis.plans.planning import Planner
@@ -24,6 +24,7 @@ from photosite.analysis.replay import Gradients, check_supported, differentiable
 from photosite.errors import ShapeError, UnknownNameError
 from photosite.graph.ir import Graph
 from photosite.ops.arrays import Array
+from photosite.processors import processors
 
 
 class Plan:
@@ -63,7 +64,6 @@ class Plan:
         read = dict.fromkeys([*(name for step in self.steps for name in step.reads), *graph.outputs])
         known = {*graph.parameters, *graph.constants}
         self._kept = {name: values[name] for name in read if name in known}
-        self._wanted = differentiable(graph) | {step.name for step in self.steps}
         self._dying = _last_reads(self.steps, graph)
         self._memory = Memory(self.crew)
         self._lock = Lock()
@@ -86,7 +86,10 @@ class Plan:
             return self._outputs(memory)
 
     def gradients(
-        self, inputs: Sequence[Array], cotangents: Callable[[dict[str, Array]], Mapping[str, Array]]
+        self,
+        inputs: Sequence[Array],
+        cotangents: Callable[[dict[str, Array]], Mapping[str, Array]],
+        wanted: Iterable[str] | None = None,
     ) -> tuple[dict[str, Array], Gradients]:
         """Run the network forward and back.
 
@@ -94,12 +97,15 @@ class Plan:
             inputs: as for a call.
             cotangents: from the outputs to their gradients, both by where they stand in the model's result; of a loss,
                 say. Outputs that it leaves out have none.
+            wanted: names of inputs and parameters whose gradients are wanted; all made of real numbers for None.
         Returns:
             The outputs, and the gradients of inputs and parameters; none of other values.
         Raises:
             ShapeError: an input has another shape.
             UnknownNameError: a gradient of something that is no output.
         """
+        ends = differentiable(self.graph) if wanted is None else set(wanted)
+        useful = ends | {step.name for step in self.steps}
         with self._running(inputs) as memory:
             memory.keeps = True
             for step in self.steps:
@@ -116,8 +122,8 @@ class Plan:
                     continue
                 gradient, own = found.pop(step.name)
                 grad = gradient if own or isinstance(step, Apply | ByTable | Slices) else np.array(gradient)
-                for name, part, fresh in back(step, grad, memory, self._wanted):
-                    if name in self._wanted:
+                for name, part, fresh in back(step, grad, memory, useful):
+                    if name in useful:
                         _add(found, name, part, own=fresh)
                 if own and not isinstance(step, Apply | ByTable):  # whose gradients can be views of this one
                     memory.give_back(gradient)

@@ -313,6 +313,18 @@ def repeat(call: Call) -> Field:
     return replace(call.x, axes=tuple(done))
 
 
+def tile(call: Call) -> Field:
+    """As `repeat`, with 1 for axes that are left out in front."""
+    times = call.get(1, "dims")
+    every = [*[1] * (len(call.x.axes) - len(times)), *times]
+    return repeat(Call(call.name, call.shapes, (call.x, every), {}))
+
+
+def copy(call: Call) -> Field:
+    """Another array's numbers, repeated to the first one's shape."""
+    return combined(call.shape, call.name, [call.args[1]])
+
+
 def repeat_interleave(call: Call) -> Field:
     """Each index again and again, right behind itself."""
     count, dim = call.get(1, "repeats"), call.get(2, "dim")

@@ -36,8 +36,7 @@ empty_like ones_like full_like new_zeros new_empty new_ones new_full zero
 """
 _BY_NUMBER = """
 gather take_along_dim scatter.src scatter.value scatter_add index_put index_select index_add embedding one_hot sort
-sort.stable argsort topk repeat_interleave.self_Tensor col2im slice_scatter select_scatter rot90
-diagonal copy fill.Scalar fill.Tensor tile meshgrid meshgrid.indexing
+sort.stable argsort topk repeat_interleave.self_Tensor
 """
 
 REACH: dict[str, Rule] = {
@@ -139,6 +138,9 @@ REACH: dict[str, Rule] = {
     "constant_pad_nd": moving.pad,
     **{f"{kind}_pad{n}d": moving.pad for n in (1, 2, 3) for kind in ("reflection", "replication")},
     "repeat": moving.repeat,
+    "tile": moving.tile,
+    "copy": moving.copy,
+    "fill.Scalar": mixing.nothing,
     "repeat_interleave.self_int": moving.repeat_interleave,
     "index.Tensor": moving.index,
     "pixel_shuffle": rearranging.pixel_shuffle,
