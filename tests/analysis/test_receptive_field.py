@@ -15,6 +15,7 @@ from torch import nn
 from photosite.analysis.receptive_field import ReceptiveField, ReceptiveFields
 from photosite.graph.capture import capture
 from photosite.graph.functional import functional
+from photosite.graph.reach.field import ways_of
 from photosite.graph.reach.line import PIXELS, Line
 from photosite.graph.reach.rules import REACH
 from photosite.graph.table import TABLE
@@ -82,7 +83,7 @@ def check_against_twin(model: nn.Module, short: int, long: int, nodes: int = 12)
     """Compare what places all over some nodes' maps see with the twin's gradient, across and down a strip."""
     checked = 0
     for down in (False, True):
-        way, axis = ("y", 2) if down else ("x", 3)
+        way = "y" if down else "x"
         shape = (1, 3, long, short) if down else (1, 3, short, long)
         graph = functional(capture(model.eval(), torch.zeros(shape)))
         found = ReceptiveFields(graph)
@@ -90,9 +91,10 @@ def check_against_twin(model: nn.Module, short: int, long: int, nodes: int = 12)
         values = twin.values(graph, x)
         maps = [node.name for node in graph if len(node.shape) == 4 and is_map(found[node.name], way)]
         for name in [*maps[:: max(len(maps) // nodes, 1)], maps[-1]]:
+            axis = next(dim for dim, parts in enumerate(found[name].field.axes) if way in ways_of(parts))
             side = values[name].shape[axis]
             for place in {0, 1, side // 3, side // 2, side // 2 + 1, side - 1} & set(range(side)):
-                truth = twin.seen(values[name], x, place, down=down)
+                truth = twin.seen(values[name], x, axis, place, down=down)
                 assert found[name].box(way, place) == truth, (name, place, way)
                 if truth is not None:
                     low, high = found[name].interval(way, place)

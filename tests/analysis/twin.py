@@ -90,12 +90,11 @@ def _gate(a: Any, b: Any) -> Any:
     return b if b.numel() > a.numel() else a
 
 
-def seen(value: torch.Tensor, x: torch.Tensor, place: int, *, down: bool) -> tuple[int, int] | None:
-    """First and last input column that column `place` of a (B, C, H, W) value sees; of rows, if `down`. None for none.
+def seen(value: torch.Tensor, x: torch.Tensor, axis: int, place: int, *, down: bool) -> tuple[int, int] | None:
+    """First and last input column that a place along an axis of a value sees; row, if `down`. None for none.
 
-    All the other places of the column count together: one alone could lie in the padding.
+    All the other places along the other axes count together: one alone could lie in the padding.
     """
-    line = value[0, :, place] if down else value[0, :, :, place]
-    (gradient,) = torch.autograd.grad(line.sum(), x, retain_graph=True)
+    (gradient,) = torch.autograd.grad(value.select(axis, place).sum(), x, retain_graph=True)
     found = gradient[0].abs().sum((0, 2) if down else (0, 1)).nonzero().flatten()
     return (int(found[0]), int(found[-1])) if len(found) else None
