@@ -87,6 +87,7 @@ def check_against_twin(model: nn.Module, short: int, long: int, nodes: int = 12)
         shape = (1, 3, long, short) if down else (1, 3, short, long)
         graph = functional(capture(model.eval(), torch.zeros(shape)))
         found = ReceptiveFields(graph)
+        rolls = any(node.kind == "roll" for node in graph)  # what comes in at the other end lies beyond the border
         x = torch.ones(shape, dtype=torch.float64, requires_grad=True)
         values = twin.values(graph, x)
         maps = [node.name for node in graph if len(node.shape) == 4 and is_map(found[node.name], way)]
@@ -95,10 +96,10 @@ def check_against_twin(model: nn.Module, short: int, long: int, nodes: int = 12)
             side = values[name].shape[axis]
             for place in {0, 1, side // 3, side // 2, side // 2 + 1, side - 1} & set(range(side)):
                 truth = twin.seen(values[name], x, axis, place, down=down)
-                assert found[name].box(way, place) == truth, (name, place, way)
-                if truth is not None:
+                assert found[name].pixels(way, place) == truth, (name, place, way)
+                if truth and not rolls:
                     low, high = found[name].interval(way, place)
-                    assert low <= truth[0] <= truth[1] <= high
+                    assert low <= truth[0][0] <= truth[-1][1] <= high
                 checked += 1
     return checked
 
@@ -167,6 +168,13 @@ class Dilated(nn.Module):
         x = F.max_pool2d(F.pad(self.stem(x), (0, 1, 0, 2)), 3, 2)
         y: torch.Tensor = self.last(torch.cat([branch(x) for branch in self.branches], 1))
         return y
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "short", "long"), [("swin_t", 112, 448), ("maxvit_t", 224, 224)])
+def test_attention_in_windows_against_their_twins(name: str, short: int, long: int) -> None:
+    model, _ = zoo.build(f"torchvision:{name}")
+    assert check_against_twin(model, short, long) > 80
 
 
 @pytest.mark.parametrize("network", [UNet, Dilated])
@@ -276,8 +284,40 @@ def test_tokens_keep_their_place_and_the_class_token_has_none() -> None:
 def test_shifted_windows_come_back_to_their_place() -> None:
     import_torchvision()
     found = fields(find_model("torchvision:swin_t"), 1, 3, 224, 224)
-    assert last_map(found).size == (32, 32)
+    stages = [found[f"features.{stage}"] for stage in range(8)]
+    assert [one.size[0] for one in stages if one.size] == [4, 56, 84, 168, 224, 840, 952, 952]
+    assert [bool(one.global_by) for one in stages] == [False] * 7 + [True]  # in the last, a window is all there is
     assert not found.unknown
+
+
+class Windows(nn.Module):
+    """As Swin: attention within windows, then within windows that lie half a window on, around the border."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.qkv = nn.Conv2d(3, 6, 3, 2, 1), nn.ModuleList([nn.Linear(6, 18), nn.Linear(6, 18)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x).permute(0, 2, 3, 1)
+        for shift, layer in zip((0, 2), self.qkv, strict=True):
+            batch, rows, columns, depth = x.shape
+            moved = torch.roll(x, (-shift, -shift), (1, 2)).view(batch, rows // 4, 4, columns // 4, 4, depth)
+            cells = moved.permute(0, 1, 3, 2, 4, 5).reshape(-1, 16, depth)
+            q, k, v = layer(cells).reshape(-1, 16, 3, 2, 3).permute(2, 0, 3, 1, 4).unbind(0)
+            cells = F.scaled_dot_product_attention(q, k, v) if shift else (q @ k.transpose(-1, -2)).softmax(-1) @ v
+            cells = cells.transpose(1, 2).reshape(batch, rows // 4, columns // 4, 4, 4, depth)
+            x = x + torch.roll(cells.permute(0, 1, 3, 2, 4, 5).reshape(x.shape), (shift, shift), (1, 2))
+        return x
+
+
+def test_windows_around_a_border_are_pieces_at_both_ends() -> None:
+    one = fields(Windows(), 1, 3, 32, 64)["add_1"]
+    assert one.size == (17, 17)
+    assert one.global_by == ()
+    assert one.grid == (16, 32)
+    assert one.pixels("x", 5) == [(0, 15)]
+    assert one.pixels("x", 0) == [(0, 7), (55, 63)]
+    assert check_against_twin(Windows(), 32, 64) > 40
 
 
 def test_what_cannot_be_known_says_why() -> None:

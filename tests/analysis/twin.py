@@ -35,6 +35,9 @@ IDENTITY = [
     "relu6",
     "elu",
     "mish",
+    "tanh",
+    "instance_norm",
+    "rms_norm",
     "detach",
 ]
 
@@ -43,7 +46,8 @@ def values(graph: Graph, x: torch.Tensor) -> dict[str, Any]:
     """All values of the twin, ready for gradients."""
     found: dict[str, Any] = {graph.inputs[0]: x}
     for name, info in graph.parameters.items():
-        found[name] = torch.full(info.shape, 1.0, dtype=torch.float64)
+        whole = not info.dtype.startswith("float")  # numbers by position
+        found[name] = torch.full(info.shape, 0 if whole else 1, dtype=torch.int64 if whole else torch.float64)
     for name, held in graph.constants.items():
         found[name] = torch.as_tensor(np.array(held.array))
     for node in graph:
@@ -62,6 +66,9 @@ def _value(node: Node, found: dict[str, Any]) -> Any:
         "div": lambda a, b: a,
         "view": torch.reshape,
         "sub": lambda a, b: a,
+        "softmax": lambda x, dim, *rest: torch.full_like(x, 1 / x.shape[dim]),
+        "scaled_dot_product_attention": lambda q, k, v, *rest, **more: v.mean(-2, keepdim=True).expand_as(q),
+        "group_norm": lambda x, *rest: x,
     }
     if node.kind in IDENTITY:
         return args[0]
@@ -90,11 +97,15 @@ def _gate(a: Any, b: Any) -> Any:
     return b if b.numel() > a.numel() else a
 
 
-def seen(value: torch.Tensor, x: torch.Tensor, axis: int, place: int, *, down: bool) -> tuple[int, int] | None:
-    """First and last input column that a place along an axis of a value sees; row, if `down`. None for none.
+def seen(value: torch.Tensor, x: torch.Tensor, axis: int, place: int, *, down: bool) -> list[tuple[int, int]]:
+    """The input columns that a place along an axis of a value sees, in intervals; rows, if `down`.
 
     All the other places along the other axes count together: one alone could lie in the padding.
     """
-    (gradient,) = torch.autograd.grad(value.select(axis, place).sum(), x, retain_graph=True)
-    found = gradient[0].abs().sum((0, 2) if down else (0, 1)).nonzero().flatten()
-    return (int(found[0]), int(found[-1])) if len(found) else None
+    (gradient,) = torch.autograd.grad(value.select(axis, place).sum(), x, retain_graph=True, allow_unused=True)
+    if gradient is None:
+        return []
+    found = gradient[0].abs().sum((0, 2) if down else (0, 1)).nonzero().flatten().tolist()
+    starts = [p for p in found if p - 1 not in set(found)]
+    stops = [p for p in found if p + 1 not in set(found)]
+    return list(zip(starts, stops, strict=True))

@@ -69,6 +69,16 @@ def test_modules_hold_their_descendants_but_not_namesakes() -> None:
         graph.by_module("ste")
 
 
+def test_a_node_is_found_by_its_name_or_as_the_last_of_a_module() -> None:
+    graph = small()
+    assert graph.find("conv2d").name == "conv2d"
+    assert graph.find("stem").name == "view"
+    assert graph.find("stem.conv").name == "conv2d"
+    for name in ("stem.con", "ste", ""):
+        with pytest.raises(UnknownNameError):
+            graph.find(name)
+
+
 def test_memory_is_shared_through_views_and_in_place_operations() -> None:
     graph = small()
     assert graph.aliases("conv2d") == {"conv2d", "view", "relu_"}

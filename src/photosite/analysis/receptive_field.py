@@ -7,17 +7,21 @@ the local field, never in its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from photosite.errors import UnknownNameError
+from photosite.errors import RangeError, UnknownNameError
 from photosite.graph.ir import Argument, Graph, Node, Ref
 from photosite.graph.reach.call import Call
-from photosite.graph.reach.field import DIRECTIONS, Field, Part, ReachError, constant, picture, unknown
-from photosite.graph.reach.line import NOTHING, Interval
+from photosite.graph.reach.field import DIRECTIONS, Field, ReachError, constant, picture, unknown
+from photosite.graph.reach.line import Line
+from photosite.graph.reach.places import NOTHING, Interval, runs
+from photosite.graph.reach.rules import WITHOUT_ALL
+from photosite.graph.reach.summing import as_one
 from photosite.graph.table import TABLE
 
 
@@ -27,12 +31,7 @@ class ReceptiveField:
 
     Attributes:
         node: its name.
-        size: height and width in pixels of the largest field, as if the picture had no borders; None if unknown.
-        jump: pixels from one place to the next, down and across; 0 where the value has no places in that direction.
-        start: the interval of the first place, down and across.
-        global_by: operations that make it see everything, beside the local field.
-        unaligned: sums on the way whose terms are centered elsewhere.
-        unknown: why nothing is known; "" where it is.
+        field: what is known of its axes.
     """
 
     node: str
@@ -62,6 +61,12 @@ class ReceptiveField:
         down, across = (self.field.jump(way) for way in DIRECTIONS)
         return down, across
 
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """Rows and columns of places; None where the value has none, in one direction or both."""
+        lines = [self._line(way) for way in DIRECTIONS]
+        return None if None in lines else (self._side("y"), self._side("x"))
+
     def interval(self, way: str, place: int) -> Interval:
         """First and last pixel that a place sees in a direction, beyond the borders if it reaches there.
 
@@ -71,38 +76,105 @@ class ReceptiveField:
         Raises:
             UnknownNameError: the value has no places in that direction, or in pieces.
         """
-        part = self._only(way)
-        low, high = part.line.at(place)
-        base = self.field.base[way]
+        (low, high), base = self._only(way).at(place), self.field.base[way]
         return (low + base[0], high + base[1]) if (low, high) != NOTHING else NOTHING
 
-    def box(self, way: str, place: int) -> Interval | None:
-        """First and last pixel that a place really sees: padding, of the picture or of any layer, is nothing.
+    def pixels(self, way: str, place: int) -> list[Interval] | None:
+        """The pixels that a place really sees in a direction, in intervals: padding, of any layer, is nothing.
+
+        Behind dilated kernels or strides wider than a kernel there are gaps; behind windows that were shifted around
+        a border, pieces at both ends.
 
         Args:
             way: "y" or "x".
             place: the index of a row or a column of places.
         Returns:
-            The interval; None where it sees no pixel, or where that is not known (axes cut and not put together).
+            None where that is not known.
         Raises:
             UnknownNameError: the value has no places in that direction, or in pieces.
         """
-        line = self._only(way).line
-        if line.seen is None or self.field.base[way] != (0, 0):
+        line = self._only(way)
+        return None if line.seen is None or self.field.base[way] != (0, 0) else runs(line.really(place))
+
+    def box(self, way: str, place: int) -> Interval | None:
+        """First and last of `pixels`; None where the place sees none, or that is not known."""
+        found = self.pixels(way, place)
+        return (found[0][0], found[-1][1]) if found else None
+
+    def unit_box(self, unit: tuple[int, int]) -> tuple[int, int, int, int] | None:
+        """The box of the input that a unit really sees, clipped at the borders.
+
+        Args:
+            unit: row and column of its place.
+        Returns:
+            (top, left, bottom, right), half open, as `Geometry.clipped_box` takes it for the box in the photo; None
+            where the unit sees nothing, or that is not known.
+        Raises:
+            RangeError: there is no such place.
+            UnknownNameError: the value has no places, or in pieces.
+        """
+        self._check(unit)
+        rows, columns = (self.box(way, place) for way, place in zip(DIRECTIONS, unit, strict=True))
+        return None if rows is None or columns is None else (rows[0], columns[0], rows[1] + 1, columns[1] + 1)
+
+    def center(self, unit: tuple[int, int]) -> tuple[Fraction, Fraction]:
+        """The center of a unit's field without borders, down and across, in pixels from the input's top left corner.
+
+        Raises:
+            UnknownNameError: the value has no places, or in pieces.
+        """
+        down, across = (sum(self.interval(way, place)) for way, place in zip(DIRECTIONS, unit, strict=True))
+        return Fraction(down + 1, 2), Fraction(across + 1, 2)
+
+    def padding_share(self, unit: tuple[int, int]) -> float | None:
+        """The share of a unit's field, as a box, that lies beyond the input's borders.
+
+        Returns:
+            0 … 1; None where the field is not known.
+        """
+        box = self.unit_box(unit)
+        if box is None:
             return None
-        found = line.really(place)
-        return found if found[0] <= found[1] else None
+        inside = (box[2] - box[0]) * (box[3] - box[1])
+        rows, columns = (self.interval(way, place) for way, place in zip(DIRECTIONS, unit, strict=True))
+        return 1 - inside / ((rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1))
+
+    def places_seeing(self, way: str, pixel: int) -> list[Interval] | None:
+        """Which places see a pixel: the reverse of `pixels`, in intervals of places.
+
+        Args:
+            way: "y" or "x".
+            pixel: row or column of the input.
+        Returns:
+            None where that is not known.
+        Raises:
+            UnknownNameError: the value has no places in that direction, or in pieces.
+        """
+        seen = self._only(way).seen
+        if seen is None or self.field.base[way] != (0, 0):
+            return None
+        return runs(sum(1 << place for place, places in enumerate(seen) if places >> pixel & 1))
 
     def phases(self, way: str) -> list[int]:
-        """The sizes of the fields of neighboring places: more than one behind an upsampling."""
+        """The sizes of the fields of neighboring places: more than one behind an upsampling, or of windows."""
         base = self.field.base[way]
-        return [high - low + 1 + base[1] - base[0] for low, high in self._only(way).line.intervals]
+        return [high - low + 1 + base[1] - base[0] for low, high in self._only(way).intervals]
 
-    def _only(self, way: str) -> Part:
-        parts = self.field.parts(way)
-        if len(parts) != 1:
-            raise UnknownNameError("axis of places", way, ("y", "x") if parts else ())
-        return parts[0]
+    def _only(self, way: str) -> Line:
+        line = self._line(way)
+        if line is None:
+            raise UnknownNameError("axis of places", way, ("y", "x") if self.field.runs(way) else ())
+        return line
+
+    def _line(self, way: str) -> Line | None:
+        return as_one(self.field, way)
+
+    def _side(self, way: str) -> int:
+        return math.prod(part.side for part in self.field.parts(way))
+
+    def _check(self, unit: tuple[int, int]) -> None:
+        if self.grid is None or not all(0 <= place < side for place, side in zip(unit, self.grid, strict=True)):
+            raise RangeError(f"{self.node} has {_text(self.grid)}, none at {unit[0]},{unit[1]}")
 
     @property
     def global_by(self) -> tuple[str, ...]:
@@ -130,20 +202,40 @@ class ReceptiveFields:
 
     def __getitem__(self, node: str) -> ReceptiveField:
         """The field of a node; by a module's path, that of the last value that the module made."""
-        name = self._last_of.get(node) or self.graph.node(node).name
+        name = self.graph.find(node).name
         found = self._fields[name]
         return ReceptiveField(name, found[0] if isinstance(found, list) else found)
-
-    @cached_property
-    def _last_of(self) -> dict[str, str]:
-        names = {node.name for node in self.graph}
-        return {node.module: node.name for node in self.graph if node.module and node.module not in names}
 
     @cached_property
     def unknown(self) -> dict[str, str]:
         """Nodes of which nothing is known, and why."""
         found = {name: one for name, one in self._fields.items() if isinstance(one, Field)}
         return {name: one.unknown for name, one in found.items() if one.unknown}
+
+
+def plain_stack(layers: Iterable[tuple[int, int, int, int]]) -> tuple[int, int, Interval]:
+    """The receptive field behind convolutions and pools in a row, in closed form, without looking at any network.
+
+    Args:
+        layers: kernel, stride, padding and dilation of each.
+    Returns:
+        Size, jump, and the interval of the first place: of layer l, r = r + (K - 1) D j, the start moves by P j to the
+        left, and j = j S, with the j of the layer before.
+    Source: Araujo, Norris and Sim 2019.
+
+    >>> plain_stack([(7, 2, 3, 1), (3, 2, 1, 1)])  # a ResNet's stem
+    (11, 4, (-5, 5))
+    """
+    size, jump, start = 1, 1, 0
+    for kernel, stride, padding, dilation in layers:
+        size += (kernel - 1) * dilation * jump
+        start -= padding * jump
+        jump *= stride
+    return size, jump, (start, start + size - 1)
+
+
+def _text(grid: tuple[int, int] | None) -> str:
+    return "no map of places" if grid is None else f"{grid[0]} × {grid[1]} places"
 
 
 def _walk(graph: Graph, rows: int, columns: int) -> dict[str, Field | list[Field]]:
@@ -165,10 +257,10 @@ def _of(node: Node, fields: Mapping[str, Any]) -> Field | list[Field]:
         piece: Field = fields[several.name][index]
         return piece
     read = [one for name in node.inputs for one in _flat(fields[name])]
-    lost = next((one for one in read if one.unknown), None)
-    if lost is not None:
-        return _alike(node, lost.unknown)
+    lost = [one for one in read if one.unknown]
     row = TABLE.get(node.op)
+    if lost and (row is None or row.reach not in WITHOUT_ALL or len(lost) == sum(one.depends for one in read)):
+        return _alike(node, lost[0].unknown)
     if row is None or row.reach is None:
         if not any(one.depends for one in read):
             made = [constant(shape) for shape in node.shapes]

@@ -202,6 +202,19 @@ class Graph:
         except KeyError:
             raise UnknownNameError("node", name, self._by_name) from None
 
+    def find(self, name: str) -> Node:
+        """The node of that name; by the path of a module, the last one that ran inside it.
+
+        Raises:
+            UnknownNameError: there is neither; near names and paths are suggested.
+        """
+        if name in self._by_name:
+            return self._by_name[name]
+        inside = [node for node in self.nodes if name and f"{node.module}.".startswith(f"{name}.")]
+        if not inside:
+            raise UnknownNameError("node or module", name, [*self._by_name, *{node.module for node in self.nodes} - {""}])
+        return inside[-1]
+
     def __contains__(self, name: object) -> bool:
         """Whether a node has that name."""
         return name in self._by_name

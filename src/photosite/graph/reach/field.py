@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from photosite.errors import PhotositeError
-from photosite.graph.reach.line import NOTHING, PIXELS, Interval, Line, hull, pixels
+from photosite.graph.reach.line import PIXELS, Line, pixels
+from photosite.graph.reach.places import Interval
 
 DIRECTIONS = ("y", "x")
 
@@ -167,75 +168,13 @@ def line_of(axis: Axis, who: str) -> tuple[str, Line]:
     return parts[0].way, parts[0].line
 
 
-def summed(x: Field, dims: Iterable[int], name: str, *, keep: bool) -> Field:
-    """Axes summed up: what they stood for is around every number that is left.
-
-    Args:
-        x: of the operand.
-        dims: the axes.
-        name: of the operation, for `global_by`.
-        keep: whether they stay, with side 1.
-    """
-    chosen = set(dims)
-    base = dict(x.base)
-    for way in DIRECTIONS:
-        low, high = base[way]
-        for dim in chosen:
-            inner = hull(_extent(segment, way) for segment in x.axes[dim] if any(p.way == way for p in segment))
-            if inner != NOTHING:
-                low, high = low + inner[0], high + inner[1]
-        base[way] = (low, high)
-    axes = tuple(plain(1) if dim in chosen else axis for dim, axis in enumerate(x.axes) if keep or dim not in chosen)
-    found = _really_seen(folded(replace(x, axes=axes, base=base)), [x.axes[dim] for dim in chosen])
-    lost = frozenset(way for way in DIRECTIONS if x.runs(way) and not found.runs(way))
-    if lost and x.depends:
-        found = named(replace(found, whole=found.whole | lost), name)
-    return found
-
-
-def _really_seen(x: Field, gone: Iterable[Axis]) -> Field:
-    """Where an axis was cut and its inner part summed up, the outer part really sees what all of the inner one saw."""
-    inner = [part for axis in gone for segment in axis for part in segment if part.way and part.line.seen]
-    axes = x.axes
-    for part in inner:
-        whole, left = part.line.seen, x.parts(part.way)
-        if whole is None or len(left) != 1 or len(whole) != left[0].side * part.side or part.side == 1:
-            continue
-        pieces = (whole[i * part.side : (i + 1) * part.side] for i in range(left[0].side))
-        line = replace(left[0].line, seen=tuple(hull(piece) for piece in pieces), rule=None)
-        new = Part(left[0].side, part.way, line)
-        axes = tuple(tuple(tuple(new if p is left[0] else p for p in segment) for segment in axis) for axis in axes)
-    return replace(x, axes=axes)
-
-
-def _extent(segment: Segment, way: str) -> Interval:
-    low = high = 0
-    for part in segment:
-        if part.way == way:
-            inner = part.line.whole(part.side)
-            low, high = low + inner[0], high + inner[1]
-    return low, high
-
-
 def named(x: Field, *names: str) -> Field:
     """With further operations that made it see everything."""
     return replace(x, global_by=tuple(dict.fromkeys((*x.global_by, *names))))
 
 
-def folded(x: Field) -> Field:
-    """What is around all numbers put into the first line of its direction: then fields are compared part by part."""
-    base, axes = dict(x.base), [list(map(list, axis)) for axis in x.axes]
-    for way in DIRECTIONS:
-        if base[way] == (0, 0):
-            continue
-        done = False
-        for axis in axes:
-            for segment in axis:
-                for number, part in enumerate(segment):
-                    if part.way == way and not done:
-                        segment[number] = replace(part, line=part.line.moved(base[way]))
-                        done = True
-                        break
-        if done:
-            base[way] = (0, 0)
-    return replace(x, base=base, axes=tuple(tuple(tidy(segment) for segment in axis) for axis in axes))
+def exchanged(x: Field, part: Part, line: Line) -> Field:
+    """With another line in the place of a part's."""
+    new = Part(part.side, part.way, line)
+    axes = tuple(tuple(tuple(new if p is part else p for p in segment) for segment in axis) for axis in x.axes)
+    return replace(x, axes=axes)

@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-Interval = tuple[int, int]
-"""First and last pixel; empty where the last comes before the first."""
-
-NOTHING: Interval = (1, 0)
+from photosite.graph.reach.places import NOTHING, Interval, Places, hull, span, summed, union, widened
 
 
 @dataclass(frozen=True)
@@ -22,18 +19,21 @@ class Line:
     """Intervals of an index i: those of i + period are those of i, moved by `jump` pixels.
 
     That is so in a picture without borders. In a real one, what lies in the padding of any layer on the way is nothing:
-    `seen` has the intervals that are left, one for each index that there is.
+    `seen` has the pixels that are left, for each index that there is.
 
     Attributes:
         jump: pixels for one period; below 0 where the picture is flipped.
         intervals: of the indices 0 up to the period.
         seen: of the indices of an axis, in a real picture; None where they are not known yet (see `limited`) or at all.
+        rule: from an index to what it sees in a real picture.
+        half: of what it is one of two indices, where a line was cut into windows.
     """
 
     jump: int
     intervals: tuple[Interval, ...]
-    seen: tuple[Interval, ...] | None = field(default=None, compare=False, repr=False)
-    rule: Callable[[int], Interval] | None = field(default=None, compare=False, repr=False)
+    seen: tuple[Places, ...] | None = field(default=None, compare=False, repr=False)
+    rule: Callable[[int], Places] | None = field(default=None, compare=False, repr=False)
+    half: Half | None = field(default=None, compare=False, repr=False)
 
     @property
     def period(self) -> int:
@@ -60,13 +60,20 @@ class Line:
         low, high = self.intervals[phase]
         return (low + turns * self.jump, high + turns * self.jump) if low <= high else NOTHING
 
-    def reading(self, of: Callable[[int], Iterable[int]], period: int, shift: int) -> Line:
+    def reading(
+        self,
+        of: Callable[[int], Iterable[int]],
+        period: int,
+        shift: int,
+        really: Callable[[int], Iterable[int]] | None = None,
+    ) -> Line:
         """The line of values each of which reads several of these.
 
         Args:
             of: from a new index to the old indices that it reads.
             period: after how many new indices the same pattern comes again.
             shift: by how many old indices it has moved then.
+            really: as `of`, in a real picture, where that is not the same (mirrored at a border).
 
         >>> pixels = Line(1, ((0, 0),))
         >>> pixels.reading(lambda i: range(2 * i - 1, 2 * i + 2), 1, 2)  # a kernel of 3, stride 2, padding 1
@@ -74,19 +81,20 @@ class Line:
         """
         times = self.period // math.gcd(self.period, shift) if shift else 1
         intervals = tuple(hull(self.at(old) for old in of(new)) for new in range(period * times))
-        rule = None if self.seen is None else lambda new: hull(self.really(old) for old in of(new))
+        reads = really or of
+        rule = None if self.seen is None else lambda new: union(self.really(old) for old in reads(new))
         return Line(self.jump * shift * times // self.period, intervals, rule=rule).shortest()
 
-    def really(self, index: int) -> Interval:
-        """The interval of an index in a picture with borders; nothing where there is no such index."""
+    def really(self, index: int) -> Places:
+        """What an index sees in a picture with borders; nothing where there is no such index."""
         assert self.seen is not None
-        return self.seen[index] if 0 <= index < len(self.seen) else NOTHING
+        return self.seen[index] if 0 <= index < len(self.seen) else 0
 
     def limited(self, side: int) -> Line:
         """With what is really seen, for an axis of so many indices."""
         if self.rule is None or (self.seen is not None and len(self.seen) == side):
             return self
-        return Line(self.jump, self.intervals, tuple(self.rule(index) for index in range(side)))
+        return replace(self, seen=tuple(self.rule(index) for index in range(side)), rule=None)
 
     def windows(self, kernel: int, stride: int, before: int, dilation: int) -> Line:
         """Behind a window that slides over these.
@@ -110,9 +118,21 @@ class Line:
 
         return self.reading(of, stride, 1)
 
+    def repeated(self, count: int) -> Line:
+        """Each index again and again, `count` times.
+
+        >>> Line(4, ((0, 6),)).repeated(2)
+        Line(jump=4, intervals=((0, 6), (0, 6)))
+        """
+        return self.reading(lambda index: (index // count,), count, 1)
+
+    def rolled(self, by: int, side: int) -> Line:
+        """Moved along, as in `roll`: without borders that is all; really, what falls off comes in at the other end."""
+        return self.reading(lambda i: (i - by,), 1, 1, lambda i: ((i - by) % side,))
+
     def moved(self, by: Interval) -> Line:
         """With something more before and behind each interval."""
-        rule = None if self.seen is None else lambda index: _sum(self.really(index), by)
+        rule = None if self.seen is None else lambda index: widened(self.really(index), by)
         return Line(self.jump, tuple(_sum(interval, by) for interval in self.intervals), rule=rule)
 
     def joined(self, other: Line) -> Line | None:
@@ -125,9 +145,22 @@ class Line:
             return None
         period = math.lcm(self.period, other.period)
         both = tuple(hull((self.at(i), other.at(i))) for i in range(period))
-        known = self.seen is not None and other.seen is not None
-        rule = (lambda index: hull((self.really(index), other.really(index)))) if known else None
-        return Line(self.jump * (period // self.period), both, rule=rule).shortest()
+        line = Line(self.jump * (period // self.period), both, rule=self._either(other)).shortest()
+        if self.half is None or other.half is None or not self.half.alike(other.half):
+            return line
+        whole = self.half.whole.joined(other.half.whole)
+        return line if whole is None else replace(line, half=replace(self.half, whole=whole))
+
+    def one_by_one(self, other: Line, side: int) -> Line:
+        """The smallest intervals that hold both, of lines that run at different paces, over so many indices."""
+        both = tuple(hull((self.at(i), other.at(i))) for i in range(side))
+        jump = max(self.jump * side // self.period, other.jump * side // other.period, key=abs)
+        return Line(jump, both, rule=self._either(other))
+
+    def _either(self, other: Line) -> Callable[[int], Places] | None:
+        if self.seen is None or other.seen is None:
+            return None
+        return lambda index: self.really(index) | other.really(index)
 
     def centered_as(self, other: Line) -> bool:
         """Whether both have the same centers, so that a sum adds what belongs to one place."""
@@ -141,25 +174,29 @@ class Line:
         >>> Line(8, ((0, 0),)).over(Line(1, ((0, 0),)), 8)
         Line(jump=1, intervals=((0, 0),))
         """
+        if self.half and inner.half and self.half.is_cut and self.half.fits(inner.half) and self.half.kernel == count:
+            return self.half.whole
         intervals = tuple(_sum(outer, inner.at(index)) for outer in self.intervals for index in range(count))
-        rule: Callable[[int], Interval] | None = None
-        if inner.seen is not None and len(inner.seen) > count:  # of an axis that was cut, and is put together again
-            rule = inner.seen.__getitem__
-        elif inner.seen is not None and self.seen is not None:
-            rule = lambda index: _sum(self.really(index // count), inner.really(index % count))  # noqa: E731
+        rule: Callable[[int], Places] | None = None
+        if inner.seen is not None and self.seen is not None and len(inner.seen) <= count:
+            rule = lambda index: summed(self.really(index // count), inner.really(index % count))  # noqa: E731
         return Line(self.jump, intervals, rule=rule).shortest()
 
     def cut(self, count: int) -> tuple[Line, Line]:
-        """As an outer line and one of `count` inner indices; the inner one keeps what is seen by all of them together.
+        """As an outer line and one of `count` inner indices.
 
         >>> PIXELS.cut(4)
         (Line(jump=4, intervals=((0, 0),)), Line(jump=1, intervals=((0, 0),)))
         """
-        jump = self.jump * count // self.period
-        seen = None
-        if self.seen is not None and all(self.at(index) == interval for index, interval in enumerate(self.seen)):
-            seen = tuple((index * jump, index * jump) for index in range(len(self.seen) // count))  # no border is near
-        return Line(jump, ((0, 0),), seen), Line(self.jump, self.intervals, self.seen)
+        return self.windowed(count, count, 0, 1)
+
+    def windowed(self, kernel: int, stride: int, before: int, dilation: int) -> tuple[Line, Line]:
+        """As a line of windows, and one of the indices in each."""
+        half = Half(self, True, kernel, stride, before, dilation)
+        turns = self.jump * stride // self.period
+        outer = Line(turns, (_moved((0, 0), -before * self.jump // self.period),), half=half)
+        inner = Line(self.jump * dilation, self.intervals, half=replace(half, outer=False))
+        return outer, inner
 
     def shortest(self) -> Line:
         """The same with the shortest period that says all."""
@@ -179,24 +216,69 @@ class Line:
         return hull(self.at(i) for i in range(side))
 
 
+@dataclass(frozen=True)
+class Half:
+    """One of two indices of a line that was cut into windows: index i of it is o S - P + k D.
+
+    Attributes:
+        whole: the line that was cut.
+        outer: whether this is o, which window, or k, where in it.
+        kernel: how many k there are.
+        stride: S.
+        before: P.
+        dilation: D.
+    """
+
+    whole: Line
+    outer: bool
+    kernel: int
+    stride: int
+    before: int = 0
+    dilation: int = 1
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the windows lie side by side, so that they can be put together again."""
+        return (self.kernel, self.before, self.dilation) == (self.stride, 0, 1)
+
+    def alike(self, other: Half) -> bool:
+        """Whether two lines were cut in the same way."""
+        return replace(self, whole=PIXELS) == replace(other, whole=PIXELS)
+
+    def fits(self, other: Half) -> bool:
+        """Whether the two are the halves of one line."""
+        a, b = self.whole, other.whole
+        return self.alike(replace(other, outer=not other.outer)) and (a is b or (a == b and a.seen == b.seen))
+
+    def summed(self, windows: int) -> Line:
+        """What is left when the other index is summed up; there are so many windows."""
+        if not self.outer:
+            return self.whole.reading(lambda k: (self.index(o, k) for o in range(windows)), 1, self.dilation)
+        return self.whole.windows(self.kernel, self.stride, self.before, self.dilation)
+
+    def chosen(self, other: int) -> Line:
+        """What is left when the other index is a number."""
+        if self.outer:
+            return self.whole.windows(1, self.stride, self.before - other * self.dilation, 1)
+        return self.whole.windows(1, self.dilation, self.before - other * self.stride, 1)
+
+    def index(self, window: int, place: int) -> int:
+        """The index of the whole line."""
+        return window * self.stride - self.before + place * self.dilation
+
+
 PIXELS = Line(1, ((0, 0),))
 """The input itself: each index is its own pixel."""
 
 
 def pixels(side: int) -> Line:
     """The input itself, so many pixels of it."""
-    return Line(1, ((0, 0),), tuple((index, index) for index in range(side)))
+    return Line(1, ((0, 0),), tuple(span((index, index)) for index in range(side)))
 
 
 def _sum(a: Interval, b: Interval) -> Interval:
     return (a[0] + b[0], a[1] + b[1]) if a[0] <= a[1] and b[0] <= b[1] else NOTHING
 
 
-def hull(intervals: Iterable[Interval]) -> Interval:
-    """The smallest interval that holds all; empty ones do not count.
-
-    >>> hull([(3, 5), (9, 9), (1, 0)])
-    (3, 9)
-    """
-    known = [interval for interval in intervals if interval[0] <= interval[1]]
-    return (min(low for low, _ in known), max(high for _, high in known)) if known else NOTHING
+def _moved(a: Interval, by: int) -> Interval:
+    return (a[0] + by, a[1] + by)

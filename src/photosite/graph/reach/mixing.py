@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from photosite.graph.reach.call import Call
-from photosite.graph.reach.field import DIRECTIONS, Field, constant, named, plain, summed, ways_of
-from photosite.graph.reach.together import combined, product
+from photosite.graph.reach.field import DIRECTIONS, Field, constant, named, plain, ways_of
+from photosite.graph.reach.summing import folded, summed
+from photosite.graph.reach.together import combined, product, weighed
 
 
 def pointwise(call: Call) -> Field:
@@ -133,7 +134,7 @@ def along(number: int, role: str) -> Callable[[Call], Field]:
 
 def mixed(x: Field, dims: list[int], name: str) -> Field:
     """Mixing along axes that stay."""
-    return named(x, name) if x.depends and any(ways_of(x.axes[dim]) for dim in dims) else x
+    return weighed(x, x, dims, name) if x.depends and any(ways_of(x.axes[dim]) for dim in dims) else x
 
 
 def layer_norm(call: Call) -> Field:
@@ -158,15 +159,19 @@ def attention(call: Call) -> Field:
     moving = [one for one in (query, key, value) if one.depends]
     if not moving:
         return constant(call.shape)
-    if query.depends:
-        found = replace(query, axes=(*query.axes[:-1], plain(call.shape[-1])))
-        lost = frozenset[str]()
-    else:
+    if not query.depends or query.unknown:
         seen = [way for way in DIRECTIONS if any(one.runs(way) for one in moving)]
-        found = replace(moving[-1], axes=tuple(plain(side) for side in call.shape))
-        lost = frozenset(seen)
-    found = replace(found, whole=found.whole | lost)
-    return named(found, *(by for one in moving for by in one.global_by), call.name)
+        found = replace(moving[-1], axes=tuple(plain(side) for side in call.shape), unknown="")
+        found = replace(found, whole=found.whole | frozenset(seen))
+        return named(found, *(by for one in moving for by in one.global_by), call.name)
+    found = replace(query, axes=(*query.axes[:-1], plain(call.shape[-1])))
+    found = named(found, *(by for one in moving for by in one.global_by))
+    for one in (key, value):
+        if one.unknown:
+            found = named(found, call.name)
+        elif one.depends:
+            found = weighed(found, folded(one), [len(one.axes) - 2], call.name)
+    return found
 
 
 def recurrent(call: Call) -> list[Field]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from photosite.graph.reach.call import Call
@@ -14,6 +14,7 @@ from photosite.graph.reach.field import (
     Part,
     ReachError,
     constant,
+    exchanged,
     line_of,
     named,
     plain,
@@ -21,7 +22,8 @@ from photosite.graph.reach.field import (
     tidy,
     ways_of,
 )
-from photosite.graph.reach.line import NOTHING, Interval
+from photosite.graph.reach.places import NOTHING, Interval
+from photosite.graph.reach.summing import partner
 from photosite.graph.reach.together import combined
 
 
@@ -188,9 +190,14 @@ def select(call: Call) -> Field:
     """One slice of an axis, without the axis."""
     dim, index = call.get(1, "dim"), call.get(2, "index")
     axis = call.x.axes[dim]
-    one = _cut_out(axis, index % side_of(axis), 1, 1, call.name)
-    base = _with_places(call.x, [one])
-    left = _cut(replace(call.x, base=base), dim, plain(1))
+    index %= side_of(axis)
+    only = axis[0][0] if len(axis) == 1 and len(axis[0]) == 1 else None
+    other = None if only is None else partner(call.x, only)
+    if other is not None and other.line.half is not None:  # which window, or where in it
+        left = with_axis(exchanged(call.x, other, other.line.half.chosen(index)), dim, plain(1))
+    else:
+        one = _cut_out(axis, index, 1, 1, call.name)
+        left = _cut(replace(call.x, base=_with_places(call.x, [one])), dim, plain(1))
     return replace(left, axes=tuple(axis for number, axis in enumerate(left.axes) if number != dim % len(left.axes)))
 
 
@@ -246,13 +253,18 @@ def _in_a_row(axes: Sequence[Axis], side: int) -> Axis:
 
 
 def _continued(parts: Sequence[Part]) -> Part | None:
-    """Pieces of one line as one, where each begins where the last one ended."""
-    first, place = parts[0], parts[0].side
+    """Pieces of one line as one: each begins where the last one ended, or, in a rolled picture, all over again."""
+    first, place, side = parts[0], parts[0].side, sum(part.side for part in parts)
     for part in parts[1:]:
-        if part.way != first.way or any(part.line.at(i) != first.line.at(place + i) for i in range(part.side)):
+        ahead = (place, place - side)
+        if part.way != first.way or not any(
+            all(part.line.at(i) == first.line.at(start + i) for i in range(part.side)) for start in ahead
+        ):
             return None
         place += part.side
-    return Part(place, first.way, first.line)
+    seen = [part.line.seen for part in parts]
+    really = None if any(one is None for one in seen) else tuple(places for one in seen for places in one or ())
+    return Part(side, first.way, replace(first.line, seen=really, rule=None, half=None))
 
 
 def roll(call: Call) -> Field:
@@ -271,7 +283,7 @@ def roll(call: Call) -> Field:
             continue
         way, line = line_of(axis, call.name)
         side = side_of(axis)
-        x = with_axis(x, dim, ((Part(side, way, line.reading(lambda i, s=shift: [i - s], 1, 1)),),))  # type: ignore[misc]
+        x = with_axis(x, dim, ((Part(side, way, line.rolled(shift, side)),),))
     return x
 
 
@@ -288,17 +300,42 @@ def flip(call: Call) -> Field:
 
 def pad(call: Call) -> Field:
     """More around, or less."""
-    given, x = call.get(1, "pad"), call.x
+    return _padded(call, call.get(1, "pad"), call.get(2, "mode", "constant"))
+
+
+def reflection_pad(call: Call) -> Field:
+    """More around, mirrored."""
+    return _padded(call, call.get(1, "padding"), "reflect")
+
+
+def replication_pad(call: Call) -> Field:
+    """More around, the border again and again."""
+    return _padded(call, call.get(1, "padding"), "replicate")
+
+
+def _padded(call: Call, given: Sequence[int], mode: str) -> Field:
+    x = call.x
     for number in range(len(given) // 2):
         dim = len(x.axes) - 1 - number
-        before = given[2 * number]
-        if ways_of(x.axes[dim]):
-            way, line = line_of(x.axes[dim], call.name)
-            moved = line.windows(1, 1, before, 1)
-            x = with_axis(x, dim, ((Part(call.shape[dim], way, moved),),))
-        else:
+        if not ways_of(x.axes[dim]):
             x = with_axis(x, dim, plain(call.shape[dim]))
+            continue
+        way, line = line_of(x.axes[dim], call.name)
+        before, side = given[2 * number], side_of(x.axes[dim])
+        moved = line.reading(lambda i, b=before: (i - b,), 1, 1, _source_of(mode, before, side))  # type: ignore[misc]
+        x = with_axis(x, dim, ((Part(call.shape[dim], way, moved),),))
     return x
+
+
+def _source_of(mode: str, before: int, side: int) -> Callable[[int], tuple[int, ...]]:
+    """From an index behind a pad to the one before it, in a real picture."""
+    if mode == "circular":
+        return lambda i: ((i - before) % side,)
+    if mode == "replicate":
+        return lambda i: (min(max(i - before, 0), side - 1),)
+    if mode == "reflect":
+        return lambda i: (side - 1 - abs(side - 1 - abs(i - before)),)
+    return lambda i: (i - before,)
 
 
 def repeat(call: Call) -> Field:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from photosite.graph.reach.call import Call
 from photosite.graph.reach.field import Axis, Field, Part, ReachError, line_of, plain, side_of, tidy, ways_of
-from photosite.graph.reach.line import PIXELS, Line
 from photosite.graph.reach.moving import reshaped, with_axis
 
 
@@ -39,8 +38,9 @@ def unfold(call: Call) -> Field:
         way, line = line_of(axis, call.name)
         if line.period > 1:
             raise ReachError(f"{call.name} takes windows of places that see different windows themselves")
-        inner = ((Part(size, way, Line(line.jump, ((0, 0),))),),)
-        axis = ((Part(call.shape[dim], way, line.windows(1, step, 0, 1)),),)
+        windows, places = line.windowed(size, step, 0, 1)
+        inner = ((Part(size, way, places),),)
+        axis = ((Part(call.shape[dim], way, windows),),)
     moved = with_axis(call.x, dim, axis if ways_of(axis) else plain(call.shape[dim]))
     return replace(moved, axes=(*moved.axes, inner))
 
@@ -56,8 +56,8 @@ def im2col(call: Call) -> Field:
             raise ReachError(f"{call.name} takes windows of places that see different windows themselves")
         reach = dilation[number] * (kernel[number] - 1)
         count = (x.shape[2 + number] + 2 * padding[number] - reach - 1) // stride[number] + 1
-        within = Line(line.jump * dilation[number], ((0, 0),)) if way else PIXELS
-        inner.append(Part(kernel[number], way, within))
-        outer.append(Part(count, way, line.windows(1, stride[number], padding[number], 1) if way else PIXELS))
+        windows, places = line.windowed(kernel[number], stride[number], padding[number], dilation[number])
+        inner.append(Part(kernel[number], way, places))
+        outer.append(Part(count, way, windows))
     axes = (x.axes[0], (tidy(inner),), (tidy(outer),))
     return replace(call.x, axes=axes[-len(call.shape) :])

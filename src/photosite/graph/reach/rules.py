@@ -136,7 +136,8 @@ REACH: dict[str, Rule] = {
     "flip": moving.flip,
     "pad": moving.pad,
     "constant_pad_nd": moving.pad,
-    **{f"{kind}_pad{n}d": moving.pad for n in (1, 2, 3) for kind in ("reflection", "replication")},
+    **{f"reflection_pad{n}d": moving.reflection_pad for n in (1, 2, 3)},
+    **{f"replication_pad{n}d": moving.replication_pad for n in (1, 2, 3)},
     "repeat": moving.repeat,
     "tile": moving.tile,
     "copy": moving.copy,
@@ -156,3 +157,6 @@ REACH: dict[str, Rule] = {
 }
 REACH = {f"aten.{op}" if "." in op else f"aten.{op}.default": rule for op, rule in REACH.items()}
 """By the full name of the operation."""
+
+WITHOUT_ALL: frozenset[Rule] = frozenset((mixing.attention, mixing.matmul, mixing.einsum))
+"""Those that still know where their result's places lie if one operand is unknown: it weighs, or is weighed."""

@@ -12,14 +12,14 @@ from photosite.graph.reach.field import (
     Part,
     ReachError,
     constant,
-    folded,
     named,
     plain,
     side_of,
-    summed,
+    unknown,
     ways_of,
 )
-from photosite.graph.reach.line import Interval, Line, hull
+from photosite.graph.reach.places import Interval, hull
+from photosite.graph.reach.summing import collapsed, folded, seeing, summed
 
 
 def combined(shape: Sequence[int], name: str, fields: Sequence[Field]) -> Field:
@@ -38,6 +38,7 @@ def combined(shape: Sequence[int], name: str, fields: Sequence[Field]) -> Field:
         return constant(shape)
     whole = frozenset.intersection(*(one.whole for one in moving))
     local = [one for one in moving if any(one.runs(way) for way in DIRECTIONS)] or moving
+    local, gates = _of_windows(local)
     aligned = True
     axes: list[Axis] = []
     for dim in range(-len(shape), 0):
@@ -48,11 +49,29 @@ def combined(shape: Sequence[int], name: str, fields: Sequence[Field]) -> Field:
             axis, fits = _joined(axis, other, name)
             aligned = aligned and fits
         axes.append(axis)
-    base = _base(tuple(axes), local)
-    found = Field(tuple(axes), base, True, whole)
+    found = Field(tuple(axes), _base(tuple(axes), local), True, whole)
+    for gate in gates:
+        found = _with(found, gate, name)
     found = named(found, *(by for one in moving for by in one.global_by))
     unaligned = dict.fromkeys([by for one in moving for by in one.unaligned] + ([] if aligned else [name]))
     return replace(found, unaligned=tuple(unaligned))
+
+
+def _of_windows(fields: Sequence[Field]) -> tuple[list[Field], list[Field]]:
+    """Those that have a place for each of the places, and those that have one for each window of them."""
+    most = {way: max(len(one.parts(way)) for one in fields) for way in DIRECTIONS}
+    gates = [one for one in fields if any(0 < len(one.parts(way)) < most[way] for way in DIRECTIONS)]
+    return [one for one in fields if not any(one is gate for gate in gates)], gates
+
+
+def _with(found: Field, other: Field, name: str) -> Field:
+    for way in DIRECTIONS:
+        if other.runs(way):
+            wider = seeing(found, other, way)
+            if wider is None:
+                raise ReachError(f"{name} combines values whose axes are cut differently")
+            found = wider
+    return found
 
 
 def _base(axes: tuple[Axis, ...], local: Sequence[Field]) -> dict[str, Interval]:
@@ -71,17 +90,11 @@ def _joined(a: Axis, b: Axis, name: str) -> tuple[Axis, bool]:
         for p, q in zip(one, other, strict=True):
             line = p.line.joined(q.line) if p.way else p.line
             if line is None:
-                line = _explicit(p, q)
+                line = p.line.one_by_one(q.line, p.side)
             fits = fits and (not p.way or p.line.centered_as(q.line))
             parts.append(Part(p.side, p.way, line))
         segments.append(tuple(parts))
     return tuple(segments), fits
-
-
-def _explicit(p: Part, q: Part) -> Line:
-    """Lines that do not run at one pace, index by index, over the length of the axis."""
-    both = [hull((p.line.at(i), q.line.at(i))) for i in range(p.side)]
-    return Line(max(p.line.jump * p.side // p.line.period, q.line.jump * q.side // q.line.period, key=abs), tuple(both))
 
 
 def product(shape: Sequence[int], name: str, terms: Sequence[str], out: str, fields: Sequence[Field]) -> Field:
@@ -100,6 +113,11 @@ def product(shape: Sequence[int], name: str, terms: Sequence[str], out: str, fie
     moving = [(term, folded(one)) for term, one in zip(terms, fields, strict=True) if one.depends]
     if not moving:
         return constant(shape)
+    known = [(term, one) for term, one in moving if not one.unknown]
+    if not known:
+        return unknown(shape, moving[0][1].unknown)
+    if len(known) < len(moving):  # where the other one's places lie is not known, but it weighs or is weighed
+        return named(product(shape, name, [term for term, _ in known], out, [one for _, one in known]), name)
     if len(moving) == 1:
         term, one = moving[0]
         one = summed(one, [dim for dim, letter in enumerate(term) if letter not in out], name, keep=True)
@@ -107,28 +125,52 @@ def product(shape: Sequence[int], name: str, terms: Sequence[str], out: str, fie
         sides = zip(found, shape, strict=True)
         return replace(one, axes=tuple(axis if side_of(axis) == side else plain(side) for axis, side in sides))
     names = [by for _, one in moving for by in one.global_by]
-    contracted = [
-        one
-        for term, one in moving
-        for letter, axis in zip(term, one.axes, strict=True)
-        if letter not in out and ways_of(axis)
-    ]
     owners: dict[str, int] = {}  # whose own axis runs in a direction
     axes: list[Axis] = []
-    doubled = False
+    mixed: list[tuple[int, int]] = []  # operand and axis: what is summed up, or runs beside another's axis
     for letter, side in zip(out, shape, strict=True):
         having = [number for number, (term, _) in enumerate(moving) if letter in term]
         found = [moving[number][1].axes[moving[number][0].index(letter)] for number in having]
         running = [axis for axis in found if side_of(axis) == side and ways_of(axis)]
         axis = running[0] if running else plain(side)
-        for other in running[1:]:
-            axis, _ = _joined(axis, other, name)
         if len(having) == 1 and any(owners.setdefault(way, having[0]) != having[0] for way in ways_of(axis)):
-            axis, doubled = plain(side), True  # both operands run in this direction, along axes of their own
+            axis = plain(side)  # both operands run in this direction, along axes of their own
+            mixed.append((having[0], moving[having[0]][0].index(letter)))
         axes.append(axis)
+    for number, (term, one) in enumerate(moving):
+        mixed += [(number, dim) for dim, letter in enumerate(term) if letter not in out and ways_of(one.axes[dim])]
     local = [one for _, one in moving if any(one.runs(way) for way in DIRECTIONS)] or [one for _, one in moving]
     result = Field(tuple(axes), _base(tuple(axes), local))
     lost = frozenset(way for way in DIRECTIONS if any(one.runs(way) for one in local) and not result.runs(way))
     whole = lost | frozenset.intersection(*(one.whole for _, one in moving))
     result = replace(result, whole=whole, unaligned=tuple(dict.fromkeys(u for _, one in moving for u in one.unaligned)))
-    return named(result, *names, *([name] if contracted or doubled or lost else []))
+    result = named(result, *names, *([name] if lost else []))
+    for number, (_, one) in enumerate(moving):
+        result = weighed(result, one, [dim for which, dim in mixed if which == number], name)
+    return result
+
+
+def weighed(x: Field, other: Field, dims: Sequence[int], name: str) -> Field:
+    """With another value summed up along some axes, by weights that the picture itself gives.
+
+    Windows that are summed up from end to end are what each of their places sees then. What is summed up over all of
+    the picture is named, and the field is that of the places which stay.
+
+    Args:
+        x: the places which stay.
+        other: what is summed up.
+        dims: along which axes.
+        name: of the operation.
+    """
+    gone = [part for dim in dims for segment in other.axes[dim] for part in segment if part.way]
+    left, _ = collapsed(other, dims, keep=True)
+    for way in DIRECTIONS:
+        if not other.runs(way) or not x.runs(way):
+            continue
+        here = [part for part in gone if part.way == way]
+        inside = all(part.line.half is not None and not part.line.half.outer for part in here)
+        wider = seeing(x, left, way) if inside and left.runs(way) else None
+        if wider is None and not here:
+            raise ReachError(f"{name} multiplies values whose axes are cut differently")
+        x = named(x, name) if wider is None else wider
+    return x

@@ -8,8 +8,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from photosite.graph.reach.call import Call
-from photosite.graph.reach.field import Axis, Field, Part, line_of, named, plain, summed
+from photosite.graph.reach.field import Axis, Field, Part, line_of, named, plain
 from photosite.graph.reach.line import Line
+from photosite.graph.reach.summing import summed
 
 Rule = Callable[[int, Line], Line]
 """From the number of a spatial axis and its line to the line behind the operation."""
