@@ -51,7 +51,9 @@ def values(graph: Graph, x: torch.Tensor) -> dict[str, Any]:
     for name, held in graph.constants.items():
         found[name] = torch.as_tensor(np.array(held.array))
     for node in graph:
-        found[node.name] = _value(node, found)
+        value = _value(node, found)
+        real = isinstance(value, torch.Tensor) and value.is_floating_point()
+        found[node.name] = value.double() if real else value
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -17,11 +17,11 @@ from typing import Any
 from photosite.errors import RangeError, UnknownNameError
 from photosite.graph.ir import Argument, Graph, Node, Ref
 from photosite.graph.reach.call import Call
-from photosite.graph.reach.field import DIRECTIONS, Field, ReachError, constant, picture, unknown
+from photosite.graph.reach.field import DIRECTIONS, Field, ReachError, constant, named, picture, unknown
 from photosite.graph.reach.line import Line
 from photosite.graph.reach.places import NOTHING, Interval, runs
-from photosite.graph.reach.rules import WITHOUT_ALL
-from photosite.graph.reach.summing import as_one
+from photosite.graph.reach.rules import KEEPS_PIECES, MAKES_PIECES, WITHOUT_ALL, Rule
+from photosite.graph.reach.summing import as_one, smeared
 from photosite.graph.table import TABLE
 
 
@@ -52,7 +52,7 @@ class ReceptiveField:
         """Height and width in pixels, as if the picture had no borders."""
         if not self.known or not self.depends:
             return None
-        height, width = (self.field.size(way) for way in DIRECTIONS)
+        height, width = (self._size(way) for way in DIRECTIONS)
         return (height, width) if height and width else None
 
     @property
@@ -160,6 +160,10 @@ class ReceptiveField:
         base = self.field.base[way]
         return [high - low + 1 + base[1] - base[0] for low, high in self._only(way).intervals]
 
+    def _size(self, way: str) -> int:
+        line, (low, high) = self._line(way), self.field.base[way]
+        return self.field.size(way) if line is None or high < low else line.size + high - low
+
     def _only(self, way: str) -> Line:
         line = self._line(way)
         if line is None:
@@ -180,6 +184,11 @@ class ReceptiveField:
     def global_by(self) -> tuple[str, ...]:
         """Operations that make it see everything."""
         return self.field.global_by
+
+    @property
+    def at_most(self) -> tuple[str, ...]:
+        """Operations behind which the field is an upper bound."""
+        return self.field.at_most
 
     @property
     def unknown(self) -> str:
@@ -266,20 +275,49 @@ def _of(node: Node, fields: Mapping[str, Any]) -> Field | list[Field]:
             made = [constant(shape) for shape in node.shapes]
             return made if len(made) > 1 else made[0]
         return _alike(node, f"{node.name}: what {node.op} depends on is not written down")
-    call = Call(
+    at_most = dict.fromkeys(name for one in read for name in one.at_most)
+    try:
+        found: Field | list[Field] = row.reach(_call(node, fields))
+    except ReachError as error:
+        wider = _of_pieces(node, fields, row.reach)
+        if wider is None:
+            return _alike(node, str(error))
+        found = wider
+        at_most[node.name] = None
+    if row.reach not in MAKES_PIECES:
+        moving = [one for one in read if one.depends]
+        alone = row.reach in KEEPS_PIECES and len(moving) == 1 and moving[0].shape == node.shape
+        pieces = moving[0].pieces if alone else ()
+        found = [replace(one, pieces=()) for one in found] if isinstance(found, list) else replace(found, pieces=pieces)
+    if at_most:
+        names = tuple(at_most)
+        found = [replace(o, at_most=names) for o in found] if isinstance(found, list) else replace(found, at_most=names)
+    for one, shape in zip(_flat(found), node.shapes, strict=False):
+        if one.shape != shape:
+            return _alike(node, f"{node.name}: {node.op} was followed to {one.shape}, and has {shape}")
+    return found
+
+
+def _of_pieces(node: Node, fields: Mapping[str, Any], rule: Rule) -> Field | list[Field] | None:
+    """The field of what takes rows and columns apart in a way that is not followed: an upper bound, if there is one."""
+    for name in node.inputs:
+        for one in smeared(fields[name]) if isinstance(fields[name], Field) else ():
+            try:
+                found = rule(_call(node, {**fields, name: one}))
+            except ReachError:
+                continue
+            lost = one.whole - fields[name].whole
+            return named(found, node.name) if lost and isinstance(found, Field) else found
+    return None
+
+
+def _call(node: Node, fields: Mapping[str, Any]) -> Call:
+    return Call(
         node.name,
         node.shapes,
         [_thawed(argument, fields) for argument in node.args],
         {key: _thawed(argument, fields) for key, argument in node.kwargs.items()},
     )
-    try:
-        found: Field | list[Field] = row.reach(call)
-    except ReachError as error:
-        return _alike(node, str(error))
-    for one, shape in zip(_flat(found), node.shapes, strict=False):
-        if one.shape != shape:
-            return _alike(node, f"{node.name}: {node.op} was followed to {one.shape}, and has {shape}")
-    return found
 
 
 def _alike(node: Node, why: str) -> Field | list[Field]:

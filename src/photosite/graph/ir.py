@@ -212,7 +212,8 @@ class Graph:
             return self._by_name[name]
         inside = [node for node in self.nodes if name and f"{node.module}.".startswith(f"{name}.")]
         if not inside:
-            raise UnknownNameError("node or module", name, [*self._by_name, *{node.module for node in self.nodes} - {""}])
+            modules = {node.module for node in self.nodes if node.module}
+            raise UnknownNameError("node or module", name, [*self._by_name, *modules])
         return inside[-1]
 
     def __contains__(self, name: object) -> bool:

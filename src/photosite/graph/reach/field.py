@@ -54,7 +54,12 @@ class Field:
         whole: directions in which it sees everything and has no place of its own any more.
         global_by: names of the operations that made it see everything beside its local field.
         unaligned: names of the sums whose terms do not have the same centers.
+        at_most: names of the operations behind which the field is an upper bound: they take places apart in a way that
+            is not followed, so all of those places count.
         unknown: why nothing is known; "" where it is.
+        pieces: of channels that were put one behind the other, each piece's own field; the axes hold for all of them
+            together. Dropped by what computes across channels.
+        pieces_dim: along which axis.
     """
 
     axes: tuple[Axis, ...]
@@ -63,7 +68,10 @@ class Field:
     whole: frozenset[str] = frozenset()
     global_by: tuple[str, ...] = ()
     unaligned: tuple[str, ...] = ()
+    at_most: tuple[str, ...] = ()
     unknown: str = ""
+    pieces: tuple[Field, ...] = field(default=(), repr=False)
+    pieces_dim: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -191,12 +191,23 @@ class Line:
         return self.windowed(count, count, 0, 1)
 
     def windowed(self, kernel: int, stride: int, before: int, dilation: int) -> tuple[Line, Line]:
-        """As a line of windows, and one of the indices in each."""
+        """As a line of windows, and one of the indices in each.
+
+        Where neighboring indices see windows of different sizes, the two lines hold the largest; that which they are
+        halves of stays exact.
+        """
         half = Half(self, True, kernel, stride, before, dilation)
-        turns = self.jump * stride // self.period
-        outer = Line(turns, (_moved((0, 0), -before * self.jump // self.period),), half=half)
-        inner = Line(self.jump * dilation, self.intervals, half=replace(half, outer=False))
-        return outer, inner
+        phases = self.period // math.gcd(self.period, stride)
+        starts = [math.floor(self.step * half.index(window, 0)) for window in range(phases)]
+        outer = Line(int(self.step * stride * phases), tuple((start, start) for start in starts), half=half)
+
+        def inner(place: int) -> Interval:
+            found = (_moved(self.at(half.index(window, place)), -start) for window, start in enumerate(starts))
+            return hull(found)
+
+        turn = self.period // math.gcd(self.period, dilation)
+        within = Line(int(self.step * dilation * turn), tuple(map(inner, range(turn))), half=replace(half, outer=False))
+        return outer.shortest(), within.shortest()
 
     def shortest(self) -> Line:
         """The same with the shortest period that says all."""
@@ -281,4 +292,4 @@ def _sum(a: Interval, b: Interval) -> Interval:
 
 
 def _moved(a: Interval, by: int) -> Interval:
-    return (a[0] + by, a[1] + by)
+    return (a[0] + by, a[1] + by) if a[0] <= a[1] else NOTHING

@@ -116,6 +116,27 @@ def picked(call: Call) -> list[Field]:
     return [_reduced(call, call.get(1, "dim"), bool(call.get(2, "keepdim", False)))] * len(call.shapes)
 
 
+def spread(call: Call) -> Field | list[Field]:
+    """A variance or a deviation along axes, or both it and a mean."""
+    dims, keep = call.get(1, "dim"), bool(call.get(3, "keepdim", False) or call.kwargs.get("keepdim", False))
+    found = _reduced(call, dims, keep)
+    return [found] * len(call.shapes) if len(call.shapes) > 1 else found
+
+
+def cell(call: Call) -> Field | list[Field]:
+    """One step of a recurrent layer: the step's input and what is remembered, both summed up with weights."""
+    x, remembered = call.x, call.args[1]
+    states = remembered if isinstance(remembered, list | tuple) else [remembered]
+    operands = [summed(one, [len(one.axes) - 1], call.name, keep=True) for one in (x, *states)]
+    found = combined(call.shape, call.name, operands)
+    return [found] * len(call.shapes) if len(call.shapes) > 1 else found
+
+
+def outer(call: Call) -> Field:
+    """Every product of two lines' numbers."""
+    return product(call.shape, call.name, ["i", "j"], "ij", call.args[:2])
+
+
 def _reduced(call: Call, dims: int | list[int] | None, keep: bool) -> Field:
     count = len(call.x.axes)
     none = dims is None or (not isinstance(dims, int) and not dims)

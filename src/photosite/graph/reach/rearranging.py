@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from photosite.graph.reach.call import Call
-from photosite.graph.reach.field import Axis, Field, Part, ReachError, line_of, plain, side_of, tidy, ways_of
+from photosite.graph.reach.field import Axis, Field, Part, line_of, plain, side_of, tidy, ways_of
 from photosite.graph.reach.moving import reshaped, with_axis
 
 
@@ -36,8 +36,6 @@ def unfold(call: Call) -> Field:
     inner: Axis = plain(size)
     if ways_of(axis):
         way, line = line_of(axis, call.name)
-        if line.period > 1:
-            raise ReachError(f"{call.name} takes windows of places that see different windows themselves")
         windows, places = line.windowed(size, step, 0, 1)
         inner = ((Part(size, way, places),),)
         axis = ((Part(call.shape[dim], way, windows),),)
@@ -52,8 +50,6 @@ def im2col(call: Call) -> Field:
     inner, outer = [Part(side_of(x.axes[1]))], []
     for number in range(2):
         way, line = line_of(x.axes[2 + number], call.name)
-        if line.period > 1:
-            raise ReachError(f"{call.name} takes windows of places that see different windows themselves")
         reach = dilation[number] * (kernel[number] - 1)
         count = (x.shape[2 + number] + 2 * padding[number] - reach - 1) // stride[number] + 1
         windows, places = line.windowed(kernel[number], stride[number], padding[number], dilation[number])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from photosite.graph.reach import mixing, moving, rearranging, windows
+from photosite.graph.reach import mixing, moving, rearranging, scattering, slicing, turning, windows
 from photosite.graph.reach.call import Call
 from photosite.graph.reach.field import Field
 
@@ -71,9 +71,13 @@ REACH: dict[str, Rule] = {
     "min.dim": mixing.picked,
     "linalg_vector_norm": mixing.norm_of_vectors,
     "norm.ScalarOpt_dim": mixing.norm_of_vectors,
+    **dict.fromkeys(("std.dim", "std.correction", "var.dim", "var.correction", "var_mean.correction"), mixing.spread),
+    "norm.Scalar": mixing.reduction_of_all,
     # norms
     "batch_norm": mixing.batch_norm,
     "_native_batch_norm_legit_no_training": mixing.each(mixing.same),
+    "_native_batch_norm_legit_functional": mixing.each(mixing.batch_norm),
+    "native_dropout": mixing.each(mixing.same),
     "instance_norm": mixing.space_norm,
     "group_norm": mixing.space_norm,
     "layer_norm": mixing.layer_norm,
@@ -95,6 +99,8 @@ REACH: dict[str, Rule] = {
     "gru.input": mixing.recurrent,
     "rnn_tanh.input": mixing.recurrent,
     "rnn_relu.input": mixing.recurrent,
+    "outer": mixing.outer,
+    **dict.fromkeys(("gru_cell", "lstm_cell"), mixing.cell),
     # windows
     "convolution": windows.convolution_any,
     **{f"conv{n}d{kind}": windows.convolution for n in (1, 2, 3) for kind in ("", ".padding")},
@@ -124,30 +130,39 @@ REACH: dict[str, Rule] = {
     **dict.fromkeys(("squeeze", "squeeze.dim", "squeeze.dims"), moving.squeeze),
     "unsqueeze": moving.unsqueeze,
     **dict.fromkeys(("expand", "broadcast_to", "expand_as"), moving.expand),
-    "slice.Tensor": moving.sliced,
-    "narrow": moving.narrow,
-    "select.int": moving.select,
-    **dict.fromkeys(("split.Tensor", "split_with_sizes", "split.sizes", "chunk"), moving.split),
-    **dict.fromkeys(("tensor_split.sections", "tensor_split.indices"), moving.split),
-    "unbind.int": moving.unbind,
-    **dict.fromkeys(("cat", "concat"), moving.cat),
-    "stack": moving.stack,
-    "roll": moving.roll,
-    "flip": moving.flip,
-    "pad": moving.pad,
-    "constant_pad_nd": moving.pad,
-    **{f"reflection_pad{n}d": moving.reflection_pad for n in (1, 2, 3)},
-    **{f"replication_pad{n}d": moving.replication_pad for n in (1, 2, 3)},
-    "repeat": moving.repeat,
-    "tile": moving.tile,
+    "slice.Tensor": slicing.sliced,
+    "narrow": slicing.narrow,
+    "select.int": slicing.select,
+    **dict.fromkeys(("split.Tensor", "split_with_sizes", "split.sizes", "chunk"), slicing.split),
+    **dict.fromkeys(("tensor_split.sections", "tensor_split.indices"), slicing.split),
+    "unbind.int": slicing.unbind,
+    **dict.fromkeys(("cat", "concat"), slicing.cat),
+    "stack": slicing.stack,
+    "roll": turning.roll,
+    "flip": turning.flip,
+    "pad": turning.pad,
+    "constant_pad_nd": turning.pad,
+    **{f"reflection_pad{n}d": turning.reflection_pad for n in (1, 2, 3)},
+    **{f"replication_pad{n}d": turning.replication_pad for n in (1, 2, 3)},
+    "repeat": turning.repeat,
+    "tile": turning.tile,
     "copy": moving.copy,
     "fill.Scalar": mixing.nothing,
-    "repeat_interleave.self_int": moving.repeat_interleave,
+    "repeat_interleave.self_int": turning.repeat_interleave,
     "index.Tensor": moving.index,
     "pixel_shuffle": rearranging.pixel_shuffle,
     "pixel_unshuffle": rearranging.pixel_unshuffle,
     "channel_shuffle": mixing.same,
     "glu": moving.halved,
+    "rot90": turning.rot90,
+    "diagonal": moving.diagonal,
+    **dict.fromkeys(("meshgrid", "meshgrid.indexing"), moving.meshgrid),
+    "view_as_complex": moving.as_complex,
+    "view_as_real": moving.as_pairs,
+    "fill.Tensor": moving.copy,
+    "slice_scatter": scattering.slice_scatter,
+    "select_scatter": scattering.select_scatter,
+    "col2im": scattering.col2im,
     "unfold": rearranging.unfold,
     "im2col": rearranging.im2col,
     **dict.fromkeys(_PLACE_BY_PLACE.split(), mixing.pointwise),
@@ -160,3 +175,7 @@ REACH = {f"aten.{op}" if "." in op else f"aten.{op}.default": rule for op, rule 
 
 WITHOUT_ALL: frozenset[Rule] = frozenset((mixing.attention, mixing.matmul, mixing.einsum))
 """Those that still know where their result's places lie if one operand is unknown: it weighs, or is weighed."""
+
+KEEPS_PIECES: frozenset[Rule] = frozenset((mixing.same, mixing.pointwise, mixing.batch_norm))
+"""Those that leave channels apart, where they read one value alone."""
+MAKES_PIECES: frozenset[Rule] = frozenset((slicing.cat, slicing.sliced, slicing.narrow, slicing.split))

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from photosite.graph.reach.field import DIRECTIONS, Field, Part, Segment, exchanged, named, plain, tidy
+from photosite.graph.reach.field import (
+    DIRECTIONS,
+    Field,
+    Part,
+    Segment,
+    exchanged,
+    named,
+    plain,
+    side_of,
+    tidy,
+    ways_of,
+)
 from photosite.graph.reach.line import Half, Line
 from photosite.graph.reach.places import NOTHING, Interval, hull
 
@@ -40,6 +51,22 @@ def collapsed(x: Field, dims: Iterable[int], *, keep: bool) -> tuple[Field, froz
     axes = tuple(plain(1) if dim in chosen else axis for dim, axis in enumerate(x.axes) if keep or dim not in chosen)
     found = folded(replace(x, axes=axes, base=base))
     return found, frozenset(way for way in DIRECTIONS if x.runs(way) and not found.runs(way))
+
+
+def smeared(x: Field) -> list[Field]:
+    """With an axis that holds rows and columns in pieces as one of no place: each index counts for all of them.
+
+    Returns:
+        A field for each such axis, and one for all of them together; none that would have no place left at all.
+    """
+    dims = [dim for dim, axis in enumerate(x.axes) if ways_of(axis) and (len(axis) > 1 or len(axis[0]) > 1)]
+    made = []
+    for chosen in [[dim] for dim in dims] + ([dims] if len(dims) > 1 else []):
+        found, lost = collapsed(x, chosen, keep=True)
+        if len(lost) < len(DIRECTIONS):
+            axes = (plain(side_of(x.axes[dim])) if dim in chosen else axis for dim, axis in enumerate(found.axes))
+            made.append(replace(found, axes=tuple(axes), whole=found.whole | lost, pieces=()))
+    return made
 
 
 def _extent(segment: Segment, way: str) -> Interval:

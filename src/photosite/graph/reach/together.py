@@ -82,7 +82,9 @@ def _base(axes: tuple[Axis, ...], local: Sequence[Field]) -> dict[str, Interval]
 
 def _joined(a: Axis, b: Axis, name: str) -> tuple[Axis, bool]:
     """Two axes of one side as one, with the smallest intervals that hold both; and whether their centers agree."""
-    if [[(p.side, p.way) for p in s] for s in a] != [[(p.side, p.way) for p in s] for s in b]:
+    if _cuts(a) != _cuts(b):
+        a, b = _in_one(a), _in_one(b)
+    if _cuts(a) != _cuts(b):
         raise ReachError(f"{name} combines values whose axes are cut differently")
     fits, segments = True, []
     for one, other in zip(a, b, strict=True):
@@ -95,6 +97,18 @@ def _joined(a: Axis, b: Axis, name: str) -> tuple[Axis, bool]:
             parts.append(Part(p.side, p.way, line))
         segments.append(tuple(parts))
     return tuple(segments), fits
+
+
+def _cuts(axis: Axis) -> list[list[tuple[int, str]]]:
+    return [[(part.side, part.way) for part in segment] for segment in axis]
+
+
+def _in_one(axis: Axis) -> Axis:
+    """Places that each stand for several indices in a row, as one line of those."""
+    if len(axis) > 1 or len(axis[0]) != 2 or not axis[0][0].way or axis[0][1].way:
+        return axis
+    part, count = axis[0][0], axis[0][1].side
+    return ((Part(part.side * count, part.way, replace(part.line, half=None).repeated(count)),),)
 
 
 def product(shape: Sequence[int], name: str, terms: Sequence[str], out: str, fields: Sequence[Field]) -> Field:

@@ -8,9 +8,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from photosite.graph.reach.call import Call
-from photosite.graph.reach.field import Axis, Field, Part, line_of, named, plain
-from photosite.graph.reach.line import Line
-from photosite.graph.reach.summing import summed
+from photosite.graph.reach.field import Field, Part, exchanged, line_of, named, plain, side_of, ways_of
+from photosite.graph.reach.line import PIXELS, Line, pixels
+from photosite.graph.reach.moving import with_axis
+from photosite.graph.reach.places import runs
+from photosite.graph.reach.summing import partner, summed
 
 Rule = Callable[[int, Line], Line]
 """From the number of a spatial axis and its line to the line behind the operation."""
@@ -19,11 +21,40 @@ Rule = Callable[[int, Line], Line]
 def slid(x: Field, axes: int, sides: Sequence[int], rule: Rule, who: str) -> Field:
     """The last axes read through a rule; all others as they are."""
     first = len(x.axes) - axes
-    done: list[Axis] = list(x.axes[:first])
-    for number, (axis, side) in enumerate(zip(x.axes[first:], sides, strict=True)):
-        way, line = line_of(axis, who)
-        done.append(((Part(side, way, rule(number, line)),),) if way else plain(side))
-    return replace(x, axes=tuple(done))
+    for number, side in enumerate(sides):
+        axis = x.axes[first + number]
+        if not ways_of(axis):
+            x = with_axis(x, first + number, plain(side))
+        elif rule(number, PIXELS) == PIXELS and side == side_of(axis):
+            continue  # a kernel of one place moves nothing
+        else:
+            way, line = line_of(axis, who)
+            part = axis[0][0]
+            other = partner(x, part) if len(axis[0]) == 1 else None
+            if other is not None and line.half is not None and line.half.is_cut and not line.half.outer:
+                x = _inside(x, part, other, lambda line, n=number: rule(n, line), side)  # type: ignore[misc]
+            else:
+                x = with_axis(x, first + number, ((Part(side, way, rule(number, line)),),))
+    return x
+
+
+def _inside(x: Field, inner: Part, outer: Part, rule: Callable[[Line], Line], side: int) -> Field:
+    """What slides inside of each window, as if it were a picture of its own: nothing comes in from beside it."""
+    assert inner.line.half is not None
+    reads = [runs(places) for places in rule(pixels(inner.side)).limited(side).seen or ()]
+    taps = [[place for low, high in found for place in range(low, high + 1)] for found in reads]
+    line = inner.line.half.whole.reading(
+        lambda i: (i // side * inner.side + tap for tap in taps[i % side]), side, inner.side
+    )
+    halves = line.limited(outer.side * side).cut(side)
+    x = exchanged(x, outer, halves[0])
+    axes = (
+        tuple(
+            tuple(Part(side, inner.way, halves[1]) if part is inner else part for part in segment) for segment in axis
+        )
+        for axis in x.axes
+    )
+    return replace(x, axes=tuple(axes))
 
 
 def convolution(call: Call) -> Field:
