@@ -49,7 +49,8 @@ def values(graph: Graph, x: torch.Tensor) -> dict[str, Any]:
         whole = not info.dtype.startswith("float")  # numbers by position
         found[name] = torch.full(info.shape, 0 if whole else 1, dtype=torch.int64 if whole else torch.float64)
     for name, held in graph.constants.items():
-        found[name] = torch.as_tensor(np.array(held.array))
+        array = torch.as_tensor(np.array(held.array))
+        found[name] = array.double() if array.is_floating_point() else array
     for node in graph:
         value = _value(node, found)
         real = isinstance(value, torch.Tensor) and value.is_floating_point()

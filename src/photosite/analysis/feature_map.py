@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from photosite.analysis.axes import Axes, fused, has_space, space_label, token_part
-from photosite.analysis.follow_axes import follow_axes
+from photosite.analysis.receptive_field import ReceptiveFields
+from photosite.errors import CaptureError
+from photosite.graph.functional import functional
 from photosite.graph.ir import Graph, Node
+from photosite.graph.reach.field import Field, Part, side_of, ways_of
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,15 @@ def find_feature_map(graph: Graph) -> FeatureMap | None:
     Returns:
         The map; None where the model never holds one (a perceptron on flattened pixels, say).
     """
-    axes = follow_axes(graph)
+    fields = fields_of(graph)
     used = [node for node in _used(graph) if node.dtype.startswith(("float", "bfloat")) and len(node.shapes) == 1]
-    found = [(node, held) for node in used if (held := picture_layout(axes.get(node.name), node)) is not None]
+    found = [(node, held) for node in used if (held := picture_layout(fields.get(node.name))) is not None]
     if found and found[-1][0].kind.startswith("adaptive_"):
         before = {node.name for node in graph.producers(found[-1][0].name)}
         found = [entry for entry in found if entry[0].name in before] or found
     last = found[-1][0] if found else None
     later = used[used.index(last) + 1 :] if last else used
-    unknown = [node for node in later if _could_be_tokens(node, axes)]
+    unknown = [node for node in later if _could_be_tokens(node, fields.get(node.name))]
     if unknown:
         return _of_unknown_places(unknown[-1], last)
     if not found:
@@ -76,27 +78,48 @@ def _used(graph: Graph) -> list[Node]:
     return nodes[::-1]
 
 
-def picture_layout(axes: Axes | None, node: Node) -> tuple[str, tuple[int, int], int, int] | None:
+def fields_of(graph: Graph) -> dict[str, Field]:
+    """What is known of each value's dependence on the picture, by the name of the node.
+
+    Args:
+        graph: from `photosite.graph.capture`, with operations in place or without.
+    """
+    try:
+        fields = ReceptiveFields(functional(graph))
+    except CaptureError:  # something is overwritten in a way that has no rule: then nothing is known
+        return {}
+    return {node.name: fields[node.name].field for node in graph if node.name in fields.graph}
+
+
+def picture_layout(field: Field | None) -> tuple[str, tuple[int, int], int, int] | None:
     """Layout, grid, width and prefix of a value that holds a picture; None if it holds none."""
-    if axes is None or len(axes) not in (3, 4) or any(part.label != "B" for part in fused(axes[0]) if part.size > 1):
+    if field is None:
         return None
-    labels = "".join(space_label(axis) or "." for axis in axes)
-    if labels == "..HW" and not has_space(axes[1]):
-        return "NCHW", (node.shape[2], node.shape[3]), node.shape[1], 0
-    if labels == ".HW." and not has_space(axes[3]):
-        return "NHWC", (node.shape[1], node.shape[2]), node.shape[3], 0
-    tokens = token_part(axes[1]) if len(axes) == 3 and not has_space(axes[2]) else None
-    if tokens is not None and tokens.grid is not None:
-        return "tokens", tokens.grid, node.shape[2], tokens.prefix
-    return None
+    axes, shape = field.axes, field.shape
+    ways = [".".join("".join(part.way for part in segment if not _inside(part)) for segment in axis) for axis in axes]
+    if ways == ["", "", "y", "x"]:
+        return "NCHW", (shape[2], shape[3]), shape[1], 0
+    if ways == ["", "y", "x", ""]:
+        return "NHWC", (shape[1], shape[2]), shape[3], 0
+    if len(axes) != 3 or ways[0] or ways[2] or ways[1].strip(".") != "yx":
+        return None
+    place = next(number for number, segment in enumerate(axes[1]) if ways_of((segment,)))
+    parts = axes[1][place]
+    if [part.way for part in parts] != ["y", "x"]:
+        return None
+    return "tokens", (parts[0].side, parts[1].side), shape[2], side_of(axes[1][:place])
 
 
-def _could_be_tokens(node: Node, axes: dict[str, Axes]) -> bool:
+def _inside(part: Part) -> bool:
+    """Whether this is the inside of a window, as where pixels were folded into channels."""
+    return part.line.half is not None and not part.line.half.outer
+
+
+def _could_be_tokens(node: Node, field: Field | None) -> bool:
     """Whether this is a sequence in a transformer's main line whose places are not known."""
     if node.kind not in ("add", "layer_norm", "rms_norm") or len(node.shape) != 3 or node.shape[1] < 2:
         return False
-    known = axes.get(node.name)
-    return known is None or (not any(map(has_space, known)) and any(part.label == "?" for part in known[1]))
+    return field is None or bool(field.unknown)
 
 
 def _of_unknown_places(node: Node, last: Node | None) -> FeatureMap:

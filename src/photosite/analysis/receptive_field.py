@@ -200,14 +200,13 @@ class ReceptiveFields:
     """The receptive fields of all values of a graph.
 
     Args:
-        graph: functional.
-        rows: the input's axis that runs down the picture.
-        columns: the input's axis that runs across it.
+        graph: functional. Each input of four axes is a picture: (B, C, H, W), or (B, H, W, C) where only the last axis
+            is short enough for color.
     """
 
-    def __init__(self, graph: Graph, rows: int = 2, columns: int = 3) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._fields = _walk(graph, rows, columns)
+        self._fields = _walk(graph)
 
     def __getitem__(self, node: str) -> ReceptiveField:
         """The field of a node; by a module's path, that of the last value that the module made."""
@@ -247,11 +246,14 @@ def _text(grid: tuple[int, int] | None) -> str:
     return "no map of places" if grid is None else f"{grid[0]} × {grid[1]} places"
 
 
-def _walk(graph: Graph, rows: int, columns: int) -> dict[str, Field | list[Field]]:
-    fields: dict[str, Any] = {
-        name: picture(shape, rows, columns) if len(shape) == 4 else constant(shape)
-        for name, shape in zip(graph.inputs, graph.input_shapes, strict=True)
-    }
+def _walk(graph: Graph) -> dict[str, Field | list[Field]]:
+    pictures = any(len(shape) == 4 for shape in graph.input_shapes)
+    fields: dict[str, Any] = {}
+    for name, shape in zip(graph.inputs, graph.input_shapes, strict=True):
+        if len(shape) == 4:
+            fields[name] = picture(shape)
+        else:
+            fields[name] = constant(shape) if pictures else unknown(shape, f"{name} has no rows and columns: {shape}")
     fields |= {name: constant(info.shape) for name, info in graph.parameters.items()}
     fields |= {name: constant(held.array.shape) for name, held in graph.constants.items()}
     for node in graph:
@@ -286,9 +288,10 @@ def _of(node: Node, fields: Mapping[str, Any]) -> Field | list[Field]:
         at_most[node.name] = None
     if row.reach not in MAKES_PIECES:
         moving = [one for one in read if one.depends]
-        alone = row.reach in KEEPS_PIECES and len(moving) == 1 and moving[0].shape == node.shape
-        pieces = moving[0].pieces if alone else ()
-        found = [replace(one, pieces=()) for one in found] if isinstance(found, list) else replace(found, pieces=pieces)
+        if row.reach in KEEPS_PIECES and len(moving) == 1 and moving[0].shape == node.shape:
+            found = replace(_flat(found)[0], pieces=moving[0].pieces, pieces_dim=moving[0].pieces_dim)
+        else:
+            found = [replace(o, pieces=()) for o in found] if isinstance(found, list) else replace(found, pieces=())
     if at_most:
         names = tuple(at_most)
         found = [replace(o, at_most=names) for o in found] if isinstance(found, list) else replace(found, at_most=names)

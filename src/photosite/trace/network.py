@@ -11,11 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from photosite.analysis.axes import Axes
-from photosite.analysis.feature_map import FeatureMap, find_feature_map, picture_layout
-from photosite.analysis.follow_axes import follow_axes
+from photosite.analysis.feature_map import FeatureMap, fields_of, find_feature_map, picture_layout
 from photosite.graph.execute import execute
 from photosite.graph.ir import Graph, Node
+from photosite.graph.reach.field import Field
 from photosite.trace import pictures
 from photosite.trace.light import statistics
 from photosite.trace.values import Step, Tile, Tokens
@@ -57,7 +56,7 @@ def follow_network(graph: Graph, model: nn.Module, x: npt.NDArray[np.float32], r
     value = torch.from_numpy(x)
     times = _times(graph, model, value, runs)
     found = find_feature_map(graph)
-    axes = follow_axes(graph)
+    fields = fields_of(graph)
     names = step_names(graph)
     stations = _stations(graph, found)
     steps: list[Step] = []
@@ -69,7 +68,7 @@ def follow_network(graph: Graph, model: nn.Module, x: npt.NDArray[np.float32], r
         array = as_array(result)
         if found is not None and node.name == found.node:
             kept["map"] = array.copy()
-        steps.append(_step(graph, node, array, axes.get(node.name), names[node.name], stations[node.name], times))
+        steps.append(_step(graph, node, array, fields.get(node.name), names[node.name], stations[node.name], times))
 
     outcome = execute(graph, model, value, on_node=on_node)
     outputs = list(outcome.outputs.values())
@@ -155,14 +154,14 @@ def _stations(graph: Graph, found: FeatureMap | None) -> dict[str, str]:
 
 
 def _step(
-    graph: Graph, node: Node, array: Array, axes: Axes | None, name: str, station: str, times: dict[str, float]
+    graph: Graph, node: Node, array: Array, field: Field | None, name: str, station: str, times: dict[str, float]
 ) -> Step:
     """Measure and draw one value."""
     plain = array[0] if array.ndim > 1 and array.shape[0] == 1 else array
     own = [graph.parameters[key] for key in node.parameters.values()]
     did, formula = words(graph, node)
     side = next((side for most, side in SIDES if len(graph) <= most), SMALL_SIDE)
-    tile, channels = _tile(node, name, array, axes, side)
+    tile, channels = _tile(node, name, array, field, side)
     return Step(
         name=name,
         op=node.kind,
@@ -185,13 +184,13 @@ def _maps(node: Node) -> int:
     return pictures.MAPS_AT_MOST if node.kind in LEADING else 16
 
 
-def _tile(node: Node, name: str, array: Array, axes: Axes | None, side: int) -> tuple[Tile | None, int | None]:
+def _tile(node: Node, name: str, array: Array, field: Field | None, side: int) -> tuple[Tile | None, int | None]:
     """Draw a value the way its axes mean it; gives the picture and the number of channels, if there are any."""
     if array.dtype.kind not in "fiub" or array.size == 0:
         return None, None
     if array.ndim == 0 or array.shape[0] != 1:
         return pictures.of_values(name, array, side=side, at_most=16), None
-    layout = picture_layout(axes, node)
+    layout = picture_layout(field)
     value = array[0]
     if layout is not None and layout[0] in ("NCHW", "NHWC"):
         maps = value if layout[0] == "NCHW" else np.moveaxis(value, -1, 0)

@@ -114,9 +114,10 @@ def constant(shape: Sequence[int]) -> Field:
     return Field(tuple(plain(side) for side in shape), depends=False)
 
 
-def picture(shape: Sequence[int], rows: int = 2, columns: int = 3) -> Field:
-    """The input itself, (B, C, H, W) by default."""
-    ways = {rows: "y", columns: "x"}
+def picture(shape: Sequence[int]) -> Field:
+    """The input itself: (B, C, H, W), or (B, H, W, C) where only the last axis is short enough for color."""
+    first = 1 if shape[3] <= 4 < shape[1] else 2
+    ways = {first: "y", first + 1: "x"}
     return Field(tuple(((Part(side, ways.get(axis, ""), pixels(side)),),) for axis, side in enumerate(shape)))
 
 

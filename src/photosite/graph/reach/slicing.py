@@ -109,7 +109,8 @@ def _piece(x: Field, dim: int, first: int, side: int, step: int, name: str) -> F
             place += count
         shape = (*x.shape[:dim], side, *x.shape[dim + 1 :])
         return inside[0] if len(inside) == 1 else cat(Call(name, [shape], (inside, dim), {}))
-    return _cut(x, dim, _cut_out(x.axes[dim], first, side, step, name))
+    pieces = tuple(_piece(one, dim, first, side, step, name) for one in x.pieces if x.pieces_dim != dim)
+    return replace(_cut(x, dim, _cut_out(x.axes[dim], first, side, step, name)), pieces=pieces)
 
 
 def _in_a_row(axes: Sequence[Axis], side: int) -> Axis:
