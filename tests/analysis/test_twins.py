@@ -159,20 +159,15 @@ def test_networks_of_many_kinds_against_their_twins(name: str, size: str) -> Non
     assert check_against_twin(zoo.build(name)[0], short, long, nodes=5) > 20
 
 
-UNKNOWN = {
-    "timm:gcvit_xxtiny": "combines values whose axes are cut differently",
-    "timm:halonet26t": "multiplies values whose axes are cut differently",
-}
-"""Where something is not known, and what is said."""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_nothing_is_unknown_in_the_zoo(name: str) -> None:
     model, x = zoo.build(name)
     unknown = ReceptiveFields(functional(capture(model, x))).unknown
-    assert {UNKNOWN.get(name, "") in why for why in unknown.values()} <= {True}
-    assert bool(unknown) == (name in UNKNOWN)
+    if name == "transformers:qwen2-vl":  # gets its patches from a processor: no rows, no columns
+        assert all("has no rows and columns" in why for why in unknown.values())
+    else:
+        assert not unknown
 
 
 @pytest.mark.parametrize("network", [UNet, Dilated])

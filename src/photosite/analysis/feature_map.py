@@ -47,7 +47,11 @@ def find_feature_map(graph: Graph) -> FeatureMap | None:
     """
     fields = fields_of(graph)
     used = [node for node in _used(graph) if node.dtype.startswith(("float", "bfloat")) and len(node.shapes) == 1]
-    found = [(node, held) for node in used if (held := picture_layout(fields.get(node.name))) is not None]
+    found = [
+        (node, held)
+        for node in used
+        if (held := picture_layout(fields.get(node.name), graph.input_shapes[0][0])) is not None
+    ]
     if found and found[-1][0].kind.startswith("adaptive_"):
         before = {node.name for node in graph.producers(found[-1][0].name)}
         found = [entry for entry in found if entry[0].name in before] or found
@@ -91,9 +95,9 @@ def fields_of(graph: Graph) -> dict[str, Field]:
     return {node.name: fields[node.name].field for node in graph if node.name in fields.graph}
 
 
-def picture_layout(field: Field | None) -> tuple[str, tuple[int, int], int, int] | None:
-    """Layout, grid, width and prefix of a value that holds a picture; None if it holds none."""
-    if field is None:
+def picture_layout(field: Field | None, batch: int) -> tuple[str, tuple[int, int], int, int] | None:
+    """Layout, grid, width and prefix of a value that holds a picture for each of a batch; None if it holds none."""
+    if field is None or not field.axes or side_of(field.axes[0]) != batch:
         return None
     axes, shape = field.axes, field.shape
     ways = [".".join("".join(part.way for part in segment if not _inside(part)) for segment in axis) for axis in axes]

@@ -265,8 +265,9 @@ def _of(node: Node, fields: Mapping[str, Any]) -> Field | list[Field]:
     if node.op == "getitem":
         several, index = node.args
         assert isinstance(several, Ref)
-        piece: Field = fields[several.name][index]
-        return piece
+        assert isinstance(index, int)
+        pieces = _flat(fields[several.name])
+        return pieces[index]
     read = [one for name in node.inputs for one in _flat(fields[name])]
     lost = [one for one in read if one.unknown]
     row = TABLE.get(node.op)

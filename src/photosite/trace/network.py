@@ -190,7 +190,7 @@ def _tile(node: Node, name: str, array: Array, field: Field | None, side: int) -
         return None, None
     if array.ndim == 0 or array.shape[0] != 1:
         return pictures.of_values(name, array, side=side, at_most=16), None
-    layout = picture_layout(field)
+    layout = picture_layout(field, array.shape[0])
     value = array[0]
     if layout is not None and layout[0] in ("NCHW", "NHWC"):
         maps = value if layout[0] == "NCHW" else np.moveaxis(value, -1, 0)

@@ -19,7 +19,7 @@ from photosite.graph.reach.field import (
     ways_of,
 )
 from photosite.graph.reach.places import Interval, hull
-from photosite.graph.reach.summing import collapsed, folded, seeing, summed
+from photosite.graph.reach.summing import as_one, collapsed, folded, seeing, summed
 
 
 def combined(shape: Sequence[int], name: str, fields: Sequence[Field]) -> Field:
@@ -154,17 +154,28 @@ def product(shape: Sequence[int], name: str, terms: Sequence[str], out: str, fie
     for number, (term, one) in enumerate(moving):
         mixed += [(number, dim) for dim, letter in enumerate(term) if letter not in out and ways_of(one.axes[dim])]
     local = [one for _, one in moving if any(one.runs(way) for way in DIRECTIONS)] or [one for _, one in moving]
-    result = Field(tuple(axes), _base(tuple(axes), local))
+    result, strange = _of_one_grid(Field(tuple(axes), _base(tuple(axes), local)), shape)
     lost = frozenset(way for way in DIRECTIONS if any(one.runs(way) for one in local) and not result.runs(way))
     whole = lost | frozenset.intersection(*(one.whole for _, one in moving))
     result = replace(result, whole=whole, unaligned=tuple(dict.fromkeys(u for _, one in moving for u in one.unaligned)))
-    result = named(result, *names, *([name] if lost else []))
+    result = named(result, *names, *([name] if lost or strange else []))
     for number, (_, one) in enumerate(moving):
-        result = weighed(result, one, [dim for which, dim in mixed if which == number], name)
+        result = weighed(result, one, [dim for which, dim in mixed if which == number], name, strange)
     return result
 
 
-def weighed(x: Field, other: Field, dims: Sequence[int], name: str) -> Field:
+def _of_one_grid(x: Field, shape: Sequence[int]) -> tuple[Field, list[str]]:
+    """Where windows are asked by places of another grid (one of the whole picture), the windows are the place."""
+    strange = [way for way in DIRECTIONS if len(x.parts(way)) > 1 and as_one(x, way) is None]
+    axes = list(x.axes)
+    for dim, axis in enumerate(axes):
+        parts = [part for segment in axis for part in segment if part.way in strange]
+        if any(part.line.half is None for part in parts):
+            axes[dim] = plain(shape[dim])
+    return replace(x, axes=tuple(axes)), strange
+
+
+def weighed(x: Field, other: Field, dims: Sequence[int], name: str, strange: Sequence[str] = ()) -> Field:
     """With another value summed up along some axes, by weights that the picture itself gives.
 
     Windows that are summed up from end to end are what each of their places sees then. What is summed up over all of
@@ -175,6 +186,7 @@ def weighed(x: Field, other: Field, dims: Sequence[int], name: str) -> Field:
         other: what is summed up.
         dims: along which axes.
         name: of the operation.
+        strange: directions in which it has a grid of its own, which is not compared.
     """
     gone = [part for dim in dims for segment in other.axes[dim] for part in segment if part.way]
     left, _ = collapsed(other, dims, keep=True)
@@ -184,7 +196,7 @@ def weighed(x: Field, other: Field, dims: Sequence[int], name: str) -> Field:
         here = [part for part in gone if part.way == way]
         inside = all(part.line.half is not None and not part.line.half.outer for part in here)
         wider = seeing(x, left, way) if inside and left.runs(way) else None
-        if wider is None and not here:
+        if wider is None and not here and way not in strange:
             raise ReachError(f"{name} multiplies values whose axes are cut differently")
         x = named(x, name) if wider is None else wider
     return x
