@@ -9,7 +9,8 @@ Source: Luo, Li, Urtasun and Zemel 2016.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from photosite.errors import RangeError, ShapeError
 from photosite.graph.capture import unwrap
 from photosite.graph.execute import run
 from photosite.graph.ir import Graph, Node
-from photosite.graph.reach.field import DIRECTIONS, Field, ways_of
+from photosite.graph.reach.field import DIRECTIONS, picture, ways_of
 from photosite.graph.read import model_tensors
 from photosite.ops.arrays import Array
 
@@ -68,6 +69,21 @@ class EffectiveField:
             found.append(float(np.sqrt(profile @ (np.arange(len(profile)) - mean) ** 2)))
         return found[0], found[1]
 
+    @property
+    def misfit(self) -> tuple[float, float]:
+        """How far the profile of rows, and that of columns, is from that normal distribution: 0 the same, 1 disjoint.
+
+        Half the sum of absolute differences, pixel by pixel (total variation distance). Of convolutions with equal
+        weights it goes to 0 with their number; a comb, as behind dilation, is far from 0.
+        """
+        found = []
+        for way, mean, deviation in zip(DIRECTIONS, self.center, self.deviation, strict=True):
+            profile = self.profile(way)
+            scale = max(deviation, 1e-9) * math.sqrt(2)
+            edges = [math.erf((edge - 0.5 - mean) / scale) / 2 for edge in range(len(profile) + 1)]
+            found.append(float(np.abs(profile - np.diff(edges)).sum() / 2))
+        return found[0], found[1]
+
     def width(self, share: float) -> tuple[int, int]:
         """Rows and columns around the center that hold a share of all that counts, the fewest that do.
 
@@ -104,21 +120,24 @@ def effective_field(
 
     Args:
         graph: functional, captured with as many pictures at once as are to be worked on (more take more memory).
-        model: gives the weights, trained or not.
+        model: gives the weights, trained or not; on any device, in any floating type.
         node: a node of the graph, or the path of a module, whose last value is taken.
-        units: rows and columns of places; of tokens, those of their grid.
-        pictures: (N, C, H, W) of the graph's size, or how many to draw (normal noise).
+        units: rows and columns of places; of tokens and windows, those of the whole map.
+        pictures: as the graph takes them, (N, C, H, W) or (N, H, W, C), or how many to draw (normal noise).
         seed: of what is drawn.
     Returns:
         One for each unit.
     Raises:
-        ShapeError: the node has no map, or the pictures another size.
+        ShapeError: the node has no map or no gradient, pictures have another size, or the model takes several inputs.
         RangeError: a unit that the map has not, or no picture.
+        UnknownNameError: there is no such node.
     Convention: the gradient of the sum over channels, absolute, summed over the input's channels; then averaged.
+        Absolute, so that pixels that pull in both directions count as much as those that pull in one.
     """
-    fields = ReceptiveFields(graph)
-    one = fields[node]
-    places = [_index(one.field, unit, one.node) for unit in units]
+    if len(graph.inputs) != 1:
+        raise ShapeError(f"effective field: wants a model of one input, this takes {', '.join(graph.inputs)}")
+    one = ReceptiveFields(graph)[node]
+    places = [one.index(unit) for unit in units]
     batch, *rest = graph.input_shapes[0]
     count = pictures if isinstance(pictures, int) else len(pictures)
     if count < 1:
@@ -126,53 +145,29 @@ def effective_field(
     if not isinstance(pictures, int) and list(pictures.shape[1:]) != rest:
         raise ShapeError(f"effective field: the graph takes pictures {tuple(rest)}, got {tuple(pictures.shape[1:])}")
     needed = _needed(graph, one.node)
-    state = model_tensors(unwrap(model)[0])
+    state = {name: tensor.detach() for name, tensor in model_tensors(unwrap(model)[0]).items()}
+    like = next((t for t in state.values() if t.is_floating_point()), torch.zeros(0))
+    state |= {name: torch.tensor(held.array, device=like.device) for name, held in graph.constants.items()}
     generator = torch.Generator().manual_seed(seed)
-    heat = np.zeros((len(units), *rest[-2:]))
-    done = 0
-    while done < count:
+    across = [dim for dim, axis in enumerate(picture(graph.input_shapes[0]).axes) if not ways_of(axis)]
+    sides = [side for dim, side in enumerate(graph.input_shapes[0]) if dim not in across]
+    heat = torch.zeros(len(units), *sides, dtype=torch.float64)
+    for done in range(0, count, batch):
         some = min(batch, count - done)
         x = torch.zeros(batch, *rest)
-        x[:some] = (
-            torch.randn(some, *rest, generator=generator) if isinstance(pictures, int) else pictures[done:][:some]
-        )
-        x.requires_grad_()
-        value = _run(graph, state, x, needed)[one.node]
+        if isinstance(pictures, int):
+            x[:some] = torch.randn(some, *rest, generator=generator)
+        else:
+            x[:some] = pictures[done : done + some]
+        x = x.to(like.device, like.dtype).requires_grad_()
+        value = _run({**state, graph.inputs[0]: x}, needed)
+        if not value.requires_grad:
+            raise ShapeError(f"effective field: no gradient leads from {one.node} back to the picture")
         for number, place in enumerate(places):
-            (gradient,) = torch.autograd.grad(value[(slice(0, some), *place)].sum(), x, retain_graph=True)
-            heat[number] += gradient[:some].abs().sum((0, 1)).double().numpy()
-        done += some
-    totals = heat.sum((1, 2), keepdims=True)
-    shares = np.divide(heat, totals, out=np.zeros_like(heat), where=totals > 0)
+            (gradient,) = torch.autograd.grad(value[(slice(0, some), *place[1:])].sum(), x, retain_graph=True)
+            heat[number] += gradient.abs().double().sum(across).cpu()
+    shares = (heat / heat.sum((1, 2), keepdim=True).clamp_min(1e-300)).numpy()
     return [EffectiveField(one.node, unit, share, one.size, count) for unit, share in zip(units, shares, strict=True)]
-
-
-def _index(field: Field, unit: tuple[int, int], node: str) -> tuple[Any, ...]:
-    """Where a place stands in a value (B, …), without the first axis."""
-    place = dict(zip(DIRECTIONS, unit, strict=True))
-    index: list[Any] = []
-    seen: set[str] = set()
-    for axis in field.axes[1:]:
-        ways = ways_of(axis)
-        if not ways:
-            index.append(slice(None))
-            continue
-        start = 0
-        for segment in axis:
-            running = [part for part in segment if part.way]
-            if running:
-                position = 0
-                for part in segment:
-                    if not part.way or not 0 <= place[part.way] < part.side:
-                        raise RangeError(f"effective field: {node} has no place {unit}")
-                    position = position * part.side + place[part.way]
-                index.append(start + position)
-                break
-            start += int(np.prod([part.side for part in segment]))
-        seen |= ways
-    if seen != set(DIRECTIONS) or ways_of(field.axes[0]):
-        raise ShapeError(f"effective field: {node} has no map of places; {field.unknown or 'its axes hold none'}")
-    return tuple(index)
 
 
 def _needed(graph: Graph, node: str) -> list[Node]:
@@ -185,11 +180,13 @@ def _needed(graph: Graph, node: str) -> list[Node]:
     return found[::-1]
 
 
-def _run(graph: Graph, state: Any, x: torch.Tensor, nodes: Iterable[Node]) -> dict[str, Any]:
-    """Run some nodes in PyTorch, ready for a gradient with respect to the input alone."""
-    values: dict[str, Any] = {name: tensor.detach() for name, tensor in state.items()}
-    values |= {name: torch.tensor(held.array) for name, held in graph.constants.items()}
-    values[graph.inputs[0]] = x
-    for node in nodes:
+def _run(values: dict[str, Any], nodes: Sequence[Node]) -> torch.Tensor:
+    """Run some nodes in PyTorch, ready for a gradient; what nobody reads any more is freed, but for what that needs."""
+    last = {name: number for number, node in enumerate(nodes) for name in node.inputs}
+    for number, node in enumerate(nodes):
         values[node.name] = run(node, values)
-    return values
+        for name in node.inputs:
+            if last[name] == number:
+                values.pop(name, None)
+    value: torch.Tensor = values[nodes[-1].name]
+    return value

@@ -14,10 +14,10 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from photosite.errors import RangeError, UnknownNameError
+from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.graph.ir import Argument, Graph, Node, Ref
 from photosite.graph.reach.call import Call
-from photosite.graph.reach.field import DIRECTIONS, Field, ReachError, constant, named, picture, unknown
+from photosite.graph.reach.field import DIRECTIONS, Field, Part, ReachError, constant, named, picture, unknown
 from photosite.graph.reach.line import Line
 from photosite.graph.reach.places import NOTHING, Interval, runs
 from photosite.graph.reach.rules import KEEPS_PIECES, MAKES_PIECES, WITHOUT_ALL, Rule
@@ -111,11 +111,37 @@ class ReceptiveField:
             where the unit sees nothing, or that is not known.
         Raises:
             RangeError: there is no such place.
-            UnknownNameError: the value has no places, or in pieces.
+            ShapeError: the value has no map of places.
         """
         self._check(unit)
         rows, columns = (self.box(way, place) for way, place in zip(DIRECTIONS, unit, strict=True))
         return None if rows is None or columns is None else (rows[0], columns[0], rows[1] + 1, columns[1] + 1)
+
+    def index(self, unit: tuple[int, int]) -> tuple[int | slice, ...]:
+        """Where a unit stands in the value: a number for each axis that holds places, all of the others.
+
+        Args:
+            unit: row and column of its place; of what is cut into windows, those of the whole map.
+        Raises:
+            RangeError: there is no such place.
+            ShapeError: the value has no map of places.
+        """
+        self._check(unit)
+        where = dict(zip(DIRECTIONS, unit, strict=True))
+        found: list[int | slice] = []
+        for axis in self.field.axes:
+            start = 0
+            for segment in axis:
+                if any(part.way for part in segment):
+                    position = 0
+                    for part in segment:
+                        position = position * part.side + (_place_in(part, where[part.way]) if part.way else 0)
+                    found.append(start + position)
+                    break
+                start += math.prod(part.side for part in segment)
+            else:
+                found.append(slice(None))
+        return tuple(found)
 
     def center(self, unit: tuple[int, int]) -> tuple[Fraction, Fraction]:
         """The center of a unit's field without borders, down and across, in pixels from the input's top left corner.
@@ -177,8 +203,12 @@ class ReceptiveField:
         return math.prod(part.side for part in self.field.parts(way))
 
     def _check(self, unit: tuple[int, int]) -> None:
-        if self.grid is None or not all(0 <= place < side for place, side in zip(unit, self.grid, strict=True)):
-            raise RangeError(f"{self.node} has {_text(self.grid)}, none at {unit[0]},{unit[1]}")
+        grid = self.grid
+        if grid is None:
+            why = self.unknown or ("it sees everything" if self.field.whole else "its axes hold none")
+            raise ShapeError(f"{self.node} has no map of places: {why}")
+        if not all(0 <= place < side for place, side in zip(unit, grid, strict=True)):
+            raise RangeError(f"{self.node} has {grid[0]} × {grid[1]} places, none at {unit[0]},{unit[1]}")
 
     @property
     def global_by(self) -> tuple[str, ...]:
@@ -242,8 +272,12 @@ def plain_stack(layers: Iterable[tuple[int, int, int, int]]) -> tuple[int, int, 
     return size, jump, (start, start + size - 1)
 
 
-def _text(grid: tuple[int, int] | None) -> str:
-    return "no map of places" if grid is None else f"{grid[0]} × {grid[1]} places"
+def _place_in(part: Part, place: int) -> int:
+    """The index of a place along a part: that of its window, or that in it, where the map is cut into windows."""
+    half = part.line.half
+    if half is None:
+        return place
+    return place // half.kernel if half.outer else place % half.kernel
 
 
 def _walk(graph: Graph) -> dict[str, Field | list[Field]]:
