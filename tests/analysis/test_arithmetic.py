@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from photosite.analysis.arithmetic import explain_value
+from photosite.analysis.arithmetic import explain_value, follow
 from photosite.analysis.replay import evaluate
 from photosite.errors import RangeError, UnknownNameError, UnsupportedOpError
 from photosite.graph.table import TABLE
@@ -94,14 +95,49 @@ def test_attention_is_shares_times_values() -> None:
 
 def test_the_largest_terms_lead_to_a_pixel() -> None:
     graph, values = run(Convolutional(), torch.randn(1, 3, 64, 64))
-    name, index = graph.outputs[0], (0, 3)
-    for _ in range(len(graph)):
-        found = explain_value(graph, values, name, index)
-        name, index = next((t.source, t.index) for t in found.terms if t.source in graph or t.source in graph.inputs)
-        if name in graph.inputs:
-            break
-    assert name == graph.inputs[0]
-    assert len(index) == 4
+    steps = follow(graph, values, graph.outputs[0], (0, 3), len(graph))
+    assert len(steps) > 10
+    for step, then in itertools.pairwise(steps):
+        first = next(term for term in step.terms if term.source in graph)
+        assert (first.source, first.index) == (then.node, then.index)
+        assert first.value == then.value
+    last = [term for term in steps[-1].terms if term.source in graph.inputs]
+    assert last
+    assert len(last[0].index) == 4
+    assert len(follow(graph, values, graph.outputs[0], (0, 3), 2)) == 2
+
+
+def test_a_module_stands_for_its_last_value() -> None:
+    graph, values = run(nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())), torch.randn(1, 3, 8, 8))
+    assert explain_value(graph, values, "0", (0, 1, 2, 3)).node == "relu"
+
+
+def test_one_of_several_values() -> None:
+    class Split(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            a, b = x.split([1, 2], 1)
+            return a * b
+
+    graph, values = run(Split(), torch.randn(1, 3, 4, 4))
+    steps = follow(graph, values, "mul", (0, 1, 2, 3), 5)
+    assert [step.op for step in steps] == ["aten.mul.Tensor", "getitem", "aten.split_with_sizes.default"]
+    assert steps[-1].terms[0].source == "x"
+    with pytest.raises(RangeError, match="begin with the number of one"):
+        explain_value(graph, values, steps[-1].node, (2, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [nn.GroupNorm(2, 4), nn.InstanceNorm2d(4, affine=True), nn.LayerNorm([4, 5, 6]), nn.RMSNorm(6), nn.BatchNorm2d(4)],
+)
+def test_norms_are_scales_and_shifts_of_their_own_input(norm: nn.Module) -> None:
+    for part in norm.parameters():
+        nn.init.normal_(part)
+    graph, values = run(norm, torch.randn(2, 4, 5, 6), torch.float64)
+    found = explain_value(graph, values, graph.outputs[0], (1, 3, 2, 4))
+    assert found.is_sum
+    assert abs(found.residual) < 1e-12
+    assert next(term for term in found.terms if term.source == "input").index == (1, 3, 2, 4)
 
 
 def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

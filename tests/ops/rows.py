@@ -8,6 +8,7 @@ Arrays stand for tensors, NumPy dtypes for torch's; all other arguments go to bo
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,11 @@ import numpy as np
 import pytest
 import torch
 
+from photosite.analysis.arithmetic import Explanation, explain_value
+from photosite.analysis.crops import crop
+from photosite.analysis.replay import run_node
 from photosite.errors import PhotositeError
+from photosite.graph.ir import FrozenMap, Graph, Node, Ref
 from photosite.graph.table import TABLE
 
 DTYPES = {
@@ -60,8 +65,11 @@ def leaves(value: Any) -> list[Any]:
     return [leaf for part in value for leaf in leaves(part)] if isinstance(value, list | tuple) else [value]
 
 
-def assert_near(found: Any, wanted: torch.Tensor, tolerance: float | None, what: str) -> None:
-    """The same shape, dtype and values, up to `tolerance` times the largest of them; NaN and infinity in place."""
+def assert_near(found: Any, wanted: torch.Tensor, tolerance: float | None, what: str, least: float = 0.0) -> None:
+    """The same shape, dtype and values, up to `tolerance` times the largest of them; NaN and infinity in place.
+
+    Where all of them are 0 but for rounding, `least` is the size of what was added up to that.
+    """
     assert isinstance(found, np.ndarray | np.generic), f"{what}: a {type(found).__name__}, no array"
     peer = wanted.detach().numpy(force=True)
     assert (found.shape, found.dtype) == (peer.shape, peer.dtype), what
@@ -70,7 +78,7 @@ def assert_near(found: Any, wanted: torch.Tensor, tolerance: float | None, what:
         return
     share = TOLERANCE[str(peer.dtype)] if tolerance is None else tolerance
     finite = np.abs(peer[np.isfinite(peer)])
-    np.testing.assert_allclose(found, peer, rtol=share, atol=share * float(finite.max(initial=0)), err_msg=what)
+    np.testing.assert_allclose(found, peer, rtol=share, atol=share * float(finite.max(initial=least)), err_msg=what)
 
 
 def check_row(op: str, *args: Any, tolerance: float | None = None, gradients: bool = True, **kwargs: Any) -> Any:
@@ -94,12 +102,75 @@ def check_row(op: str, *args: Any, tolerance: float | None = None, gradients: bo
     assert len(mine) == len(other), f"{op}: {len(mine)} results, torch has {len(other)}"
     for number, (a, b) in enumerate(zip(mine, other, strict=True)):
         assert_near(a, b, tolerance, f"{op}: result {number}")
+    if _explained[op] < EXPLAINED:
+        _explained[op] += 1
+        _check_explanation(op, args, kwargs, ours)
     if gradients:
         _check_gradients(op, args, kwargs, ours, [*their_args, *their_kwargs.values()], theirs, tolerance)
     after = [leaf for leaf in leaves([*args, *kwargs.values()]) if isinstance(leaf, np.ndarray)]
     for a, b in zip(before, after, strict=True):
         np.testing.assert_array_equal(a, b, f"{op}: an operand was changed")
     return ours
+
+
+EXPLAINED = 6
+"""How many of the first cases of each row have a number of theirs taken apart."""
+_explained: Counter[str] = Counter()
+
+
+def _check_explanation(op: str, args: Any, kwargs: Any, ours: Any) -> None:
+    """Take numbers of a row's value apart: the terms of a sum sum up to it, those of a function are what it reads."""
+    values: dict[str, Any] = {}
+
+    def named(argument: Any) -> Any:
+        if isinstance(argument, np.ndarray):
+            values[f"x{len(values)}"] = argument.astype(np.float64) if argument.dtype.kind == "f" else argument
+            return Ref(f"x{len(values) - 1}")
+        if isinstance(argument, np.dtype):
+            return f"torch.{argument}"
+        return tuple(map(named, argument)) if isinstance(argument, list | tuple) else argument
+
+    arrays = [leaf for leaf in leaves([*args, ours]) if isinstance(leaf, np.ndarray)]
+    if any(array.dtype.kind == "c" or array.dtype == np.float16 for array in arrays):
+        return
+    arguments, words = tuple(map(named, args)), FrozenMap({key: named(value) for key, value in kwargs.items()})
+    node = Node("it", op, args=arguments, kwargs=words, inputs=tuple(values))
+    graph = Graph((node,), tuple(values), ("it",))
+    values["it"] = run_node(node, values)
+    rng = np.random.default_rng(len(values))
+    for which, part in enumerate(leaves(values["it"])):
+        if not part.size:
+            continue
+        index = tuple(int(rng.integers(side)) for side in part.shape)
+        several = isinstance(values["it"], list)
+        found = explain_value(graph, values, "it", (which, *index) if several else index)
+        kinds_of_terms[op] = found.said if found.is_sum else ""
+        assert all(values[term.source][term.index] == term.value for term in found.terms if term.source), op
+        if found.is_sum and np.isfinite(found.value):
+            scale = max(abs(found.value), sum(abs(term.product) for term in found.terms), 1e-30)
+            assert abs(found.residual) <= 1e-6 * scale, (op, found)
+        elif not found.is_sum and not several and crop(node, values, index).boxes:
+            _check_sources(node, values, (which, *index) if several else index, found, rng)
+
+
+def _check_sources(
+    node: Node, values: dict[str, Any], index: Any, found: Explanation, rng: np.random.Generator
+) -> None:
+    """Whatever a number was not made from can change without changing it."""
+    listed = {(term.source, term.index) for term in found.terms}
+    for name in node.inputs:
+        if values[name].dtype.kind == "f" and values[name].size:
+            at = tuple(int(rng.integers(side)) for side in values[name].shape)
+            if (name, at) not in listed:
+                other = values[name].copy()
+                other[at] = other[at] * 0.5 + 0.1
+                again = run_node(node, {**values, name: other})
+                now = again[index[0]][index[1:]] if isinstance(again, list) else again[index]
+                np.testing.assert_equal(np.asarray(now, np.float64), np.asarray(found.value), node.op)
+
+
+kinds_of_terms: dict[str, str] = {}
+"""By operation: what was said of the sum that its number is; "" for a function."""
 
 
 def _check_gradients(
@@ -131,7 +202,8 @@ def _check_gradients(
             continue
         assert gradient is not None, f"{op}: argument {number} has no gradient"
         assert gradient.dtype == operand.dtype, f"{op}: gradient of argument {number}"
-        assert_near(gradient, wish, tolerance, f"{op}: gradient of argument {number}")
+        least = 0.01 * max(float(np.abs(grad).max(initial=0)) for grad in grads.values())
+        assert_near(gradient, wish, tolerance, f"{op}: gradient of argument {number}", least)
 
 
 def check_refusal(op: str, *args: Any, match: str = "", **kwargs: Any) -> None:

@@ -56,24 +56,15 @@ def why(
     with progress.status("running it"):
         import torch
 
-        from photosite.analysis.arithmetic import explain_value
-        from photosite.analysis.receptive_field import ReceptiveFields
+        from photosite.analysis.arithmetic import follow
         from photosite.analysis.replay import evaluate
         from photosite.graph.capture import capture
         from photosite.graph.execute import model_arrays
         from photosite.graph.functional import functional
 
         graph = functional(capture(network, torch.from_numpy(x)))
-        name = ReceptiveFields(graph)[node].node
-        values = evaluate(graph, model_arrays(network), x)
-    steps = []
-    for _ in range(depth):
-        found = explain_value(graph, values, name, place)
-        steps.append(found)
-        inner = next((term for term in found.terms if term.source in graph), None)
-        if inner is None:
-            break
-        name, place = inner.source, inner.index
+        graph.find(node)  # refused before anything is run
+        steps = follow(graph, evaluate(graph, model_arrays(network), x), node, place, depth)
     if json:
         from photosite.trace.save import dumps
 
