@@ -290,3 +290,13 @@ def test_what_is_taken_apart_has_an_upper_bound_that_is_said_to_be_one() -> None
 def test_an_input_without_rows_and_columns_is_unknown() -> None:
     found = fields(nn.Linear(8, 4), 1, 9, 8)
     assert found["linear"].unknown == "input has no rows and columns: (1, 9, 8)"
+
+
+@pytest.mark.parametrize("node", ["conv2d", "permute", "reshape", "view", "roll", "add_1"])
+def test_a_number_belongs_to_a_unit_and_a_unit_to_numbers(node: str) -> None:
+    from tests.analysis.test_twins import Windows
+
+    one = fields(Windows(), 1, 3, 32, 64)[node]
+    for unit in ((0, 0), (9, 21), (15, 31)):
+        index = one.index(unit)
+        assert one.unit_of([i if isinstance(i, int) else 0 for i in index]) == unit

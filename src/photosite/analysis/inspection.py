@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -57,18 +58,19 @@ class Inspection:
     unknown: dict[str, str]
 
 
-def inspect(graph: Graph, module: str = "") -> Inspection:
+def inspect(graph: Graph, module: str = "", types: Mapping[str, str] | None = None) -> Inspection:
     """Say what is known of all modules of a graph, or of one and those inside it.
 
     Args:
         graph: functional.
         module: the path of a module; everything for "".
+        types: classes by path, of modules that only call others too; a graph knows those of modules that compute.
     Raises:
         UnknownNameError: no operation was called by such a module.
     """
     counted, fields = cost(graph), ReceptiveFields(graph)
     last: dict[str, Node] = {}
-    types: dict[str, str] = {}
+    known = dict(types or {})
     order: dict[str, None] = {}
     for node in graph:
         parts = node.module.split(".") if node.module else []
@@ -76,11 +78,11 @@ def inspect(graph: Graph, module: str = "") -> Inspection:
             path = ".".join(parts[:count])
             order.setdefault(path)
             last[path] = node
-        types[node.module] = node.module_type
+        known.setdefault(node.module, node.module_type)
     reports = [
         ModuleReport(
             path,
-            types.get(path, "") or (graph.model_type if not path else ""),
+            known.get(path, "") or (graph.model_type if not path else ""),
             last[path].shape,
             counted.modules[path].parameters,
             counted.modules[path].macs,

@@ -8,7 +8,7 @@ the local field, never in its place.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -142,6 +142,27 @@ class ReceptiveField:
             else:
                 found.append(slice(None))
         return tuple(found)
+
+    def unit_of(self, index: Sequence[int]) -> tuple[int, int] | None:
+        """The unit that a number of the value belongs to: the reverse of `index`.
+
+        Args:
+            index: of the number, one for each axis.
+        Returns:
+            Row and column; None for what has no place (a class token, a value without a map).
+        """
+        found: dict[str, int] = {}
+        for axis, place in zip(self.field.axes, index, strict=True):
+            for segment in axis:
+                count = math.prod(part.side for part in segment)
+                if place < count:
+                    for part in reversed(segment):
+                        place, here = divmod(place, part.side)
+                        if part.way:
+                            found[part.way] = found.get(part.way, 0) + _share_of(part, here)
+                    break
+                place -= count
+        return (found["y"], found["x"]) if self.grid is not None and len(found) == 2 else None
 
     def center(self, unit: tuple[int, int]) -> tuple[Fraction, Fraction]:
         """The center of a unit's field without borders, down and across, in pixels from the input's top left corner.
@@ -278,6 +299,12 @@ def _place_in(part: Part, place: int) -> int:
     if half is None:
         return place
     return place // half.kernel if half.outer else place % half.kernel
+
+
+def _share_of(part: Part, index: int) -> int:
+    """What an index along a part adds to the place: all of it, or so many windows."""
+    half = part.line.half
+    return index * half.kernel if half is not None and half.outer else index
 
 
 def _walk(graph: Graph) -> dict[str, Field | list[Field]]:

@@ -1,4 +1,4 @@
-"""The command line: `photosite see`, `pixels`, `inspect`, `why`, `verify`, `export-numpy`, `models`, `train`.
+"""The command line: `photosite see`, `pixels`, `inspect`, `field`, `why`, `verify`, `export-numpy`, `models`, `train`.
 
 Each command imports what it needs when it runs, so that `--help` stays quick. Results go to stdout, progress and
 errors to stderr. Exit codes: 0 done, 1 an error of our own, 2 bad input or usage, 130 interrupted.
@@ -14,6 +14,7 @@ from cyclopts import App
 
 from photosite import __version__
 from photosite.cli.export_numpy import export_numpy
+from photosite.cli.field import field
 from photosite.cli.inspect import inspect
 from photosite.cli.models import models
 from photosite.cli.photo import STDIN
@@ -36,6 +37,7 @@ app = App(
 app.command(see)
 app.command(pixels)
 app.command(inspect)
+app.command(field)
 app.command(why)
 app.command(verify)
 app.command(export_numpy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -21,6 +22,7 @@ def inspect(
     input: str | None = None,
     module: str = "",
     weights: str = "random",
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Show a model module by module: output shape, parameters, multiply-adds, receptive field.
@@ -34,6 +36,7 @@ def inspect(
         input: the input's channels, height and width, such as 3x224x224; the model's own if not given.
         module: the path of a module, to see it and those inside it alone.
         weights: as for `see`; of no consequence for what is shown, so none are loaded by default.
+        out: a folder, to write inspect.html and inspect.json.
         json: print one JSON object to stdout instead of the table.
     """
     from rich.console import Console
@@ -56,13 +59,25 @@ def inspect(
         graph = functional(capture(network, torch.zeros(1, *shape)))
     from photosite.analysis.inspection import inspect as look
 
-    found = look(graph, module)
-    if json:
-        from photosite.trace.save import dumps
+    types = {path: type(part).__name__ for path, part in network.named_modules()}
+    found = look(graph, module, types)
+    from photosite.trace.save import dumps
 
+    written = ""
+    if out is not None:
+        from photosite import __version__
+        from photosite.cli.photo import write_page
+        from photosite.report.inspection import render
+
+        written = write_page(
+            out, "inspect", render(model, shape, found, __version__), dumps(to_json(model, shape, found))
+        )
+    if json:
         print(dumps(to_json(model, shape, found)))
-    else:
-        _show(model, shape, found, Console() if sys.stdout.isatty() else Console(width=140))
+        return 0
+    _show(model, shape, found, Console() if sys.stdout.isatty() else Console(width=140))
+    if written:
+        print(written)
     return 0
 
 
@@ -91,6 +106,7 @@ def _as_dict(module: ModuleReport) -> dict[str, Any]:
         "jump": None if jump is None else [_number(step) for step in jump],
         "global_by": list(module.field.global_by),
         "unaligned": list(module.field.field.unaligned),
+        "at_most": list(module.field.at_most),
         "unknown": module.field.unknown or None,
     }
 
@@ -131,7 +147,7 @@ def _show(model: str, shape: tuple[int, ...], found: Inspection, console: Consol
             Text("×".join(map(str, module.output_shape[1:]))),
             _short(module.parameters),
             _short(module.macs),
-            _pair(module.receptive_field),
+            ("≤ " if module.field.at_most else "") + _field(module),
             _pair(jump) if jump else "",
             Text(_names(module)),
         )
@@ -144,9 +160,13 @@ def _show(model: str, shape: tuple[int, ...], found: Inspection, console: Consol
         console.print(Text(f"field unknown behind {why}"))
 
 
-def _pair(numbers: tuple[Any, Any] | None) -> str:
-    if numbers is None:
-        return "?"
+def _field(module: ModuleReport) -> str:
+    if module.receptive_field is not None:
+        return _pair(module.receptive_field)
+    return "?" if module.field.unknown else "all"
+
+
+def _pair(numbers: tuple[Any, Any]) -> str:
     down, across = numbers
     return str(down) if down == across else f"{down} × {across}"
 

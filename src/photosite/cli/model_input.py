@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import nn
 
     from photosite.ops.arrays import Array
+    from photosite.prep.recipe import Picture, Recipe
 
 SIDE = 224
 """Side of the input where neither the model nor the user says one."""
+
+
+class ModelInput(NamedTuple):
+    """A model and something for it to look at.
+
+    Attributes:
+        model: in evaluation mode.
+        x: (B, 3, H, W) float32, or as the recipe's layout says.
+        picture: the photo that x was made from, (H, W, 3) uint8; None where x is noise.
+        recipe: how it was made; None where the model does not say one.
+    """
+
+    model: nn.Module
+    x: Array
+    picture: Picture | None
+    recipe: Recipe | None
 
 
 def model_and_input(
@@ -22,7 +39,7 @@ def model_and_input(
     image: Path | None,
     batch: int,
     **load_options: Any,
-) -> tuple[nn.Module, Array]:
+) -> ModelInput:
     """The model, and its input: a photo as its recipe prepares it, or noise (always the same).
 
     Args:
@@ -33,8 +50,8 @@ def model_and_input(
         image: a photo, or None for noise.
         batch: how many pictures; a photo is taken that often, each time moved along by a pixel.
         **load_options: of `photosite.prep.load.load`.
-    Returns:
-        The model in evaluation mode, and (B, 3, H, W) float32 (or as the recipe's layout says).
+    Raises:
+        RangeError: no picture, or a photo for a model whose recipe is not known.
     """
     import numpy as np
 
@@ -52,7 +69,9 @@ def model_and_input(
     if picture is not None:
         if chosen is None:
             raise RangeError(f"{spec} does not say how pictures become its input; give --recipe")
-        return model, np.concatenate([chosen(np.roll(picture, number, 1)) for number in range(batch)])
+        x = np.concatenate([chosen(np.roll(picture, number, 1)) for number in range(batch)])
+        return ModelInput(model, x, picture, chosen)
     height, width = (chosen.input_hw if chosen is not None else None) or (size or SIDE, size or SIDE)
     shape = (3, height, width) if chosen is None or chosen.layout == "BCHW" else (height, width, 3)
-    return model, np.random.default_rng(0).normal(size=(batch, *shape)).astype(np.float32)
+    x = np.random.default_rng(0).normal(size=(batch, *shape)).astype(np.float32)
+    return ModelInput(model, x, None, chosen)

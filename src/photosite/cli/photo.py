@@ -1,11 +1,16 @@
-"""What the commands on one photo share: where it comes from, its folder of results, and how a path is shown."""
+"""What commands share: where a photo comes from, folders of results, how paths and numbers are shown."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STDIN = "\0stdin"
 """Stands for standard input, which a person writes as -; no file can have this name."""
@@ -45,3 +50,34 @@ def printable(path: Path) -> str:
     from photosite.prep.source import display_text
 
     return display_text(str(path))
+
+
+def write_page(folder: Path, name: str, page: str, data: str) -> str:
+    """Write NAME.html and NAME.json, each whole or not at all; gives the line that says where the page is.
+
+    Raises:
+        PhotositeError: the folder cannot be written.
+    """
+    from photosite.errors import PhotositeError
+    from photosite.files import write_whole
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / f"{name}.json", f"{data}\n".encode())
+        write_whole(folder / f"{name}.html", page.encode())
+    except OSError as error:
+        raise PhotositeError(f"{name}: cannot write to {printable(folder)}: {error.strerror or error}") from error
+    return f"report: {printable(folder / f'{name}.html')}"
+
+
+def print_lines(lines: Sequence[tuple[str, str]], console: Console) -> None:
+    """Print names and values in two columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, value in lines:
+        table.add_row(Text(name), Text(value))
+    console.print(table)

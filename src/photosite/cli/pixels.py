@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from photosite.cli.photo import photo_source, printable
+from photosite.cli.photo import photo_source, write_page
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,14 +73,14 @@ def pixels(
         page = render(trace)
     target = out if out is not None else Path("photosite-out") / folder
     found = dumps(to_json(trace, target))
-    _write(target, {"pixels.json": f"{found}\n", "pixels.html": page})
+    written = write_page(target, "pixels", page, found)
     if json:
         print(found)
         return 0
     console = Console()
     if not quiet:
         _show(trace, console)
-    console.print(f"report: {printable(target / 'pixels.html')}", markup=False, highlight=False, soft_wrap=True)
+    console.print(written, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -95,19 +95,6 @@ def _at(words: str | None) -> tuple[int, int] | None:
     if found is None:
         raise RangeError(f"pixels: --at wants X,Y, two whole numbers such as 120,80, got {display_text(words)!r}")
     return int(found[1]), int(found[2])
-
-
-def _write(target: Path, files: dict[str, str]) -> None:
-    """Write the files; each is whole or absent."""
-    from photosite.errors import PhotositeError
-    from photosite.files import write_whole
-
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            write_whole(target / name, text.encode())
-    except OSError as error:
-        raise PhotositeError(f"pixels: cannot write to {printable(target)}: {error.strerror or error}") from error
 
 
 def _show(trace: PixelTrace, console: Console) -> None:

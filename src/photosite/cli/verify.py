@@ -48,7 +48,7 @@ def verify(
 
     progress = Console(stderr=True)
     with progress.status("building the model"):
-        network, x = model_and_input(model, weights, recipe, size, image, batch)
+        network, x, *_ = model_and_input(model, weights, recipe, size, image, batch)
     with progress.status("reading it as a graph"):
         import torch
 

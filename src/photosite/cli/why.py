@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -26,6 +26,7 @@ def why(
     weights: str | None = None,
     recipe: str | None = None,
     size: int | None = None,
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Take one number of a network apart: which inputs times which weights it is the sum of.
@@ -40,6 +41,7 @@ def why(
         weights: a weights file, "default" for those in the package, or "random".
         recipe: how the photo becomes the model's input, as for `see`.
         size: side of the model's input in pixels.
+        out: a folder, to write why.html and why.json.
         json: print one JSON object to stdout instead.
     """
     from rich.console import Console
@@ -52,45 +54,39 @@ def why(
         raise RangeError(f"--terms and --depth want at least 1, got {terms} and {depth}")
     progress = Console(stderr=True)
     with progress.status("building the model"):
-        network, x = model_and_input(model, weights, recipe, size, image, 1)
+        given = model_and_input(model, weights, recipe, size, image, 1)
     with progress.status("running it"):
         import torch
 
-        from photosite.analysis.arithmetic import follow
         from photosite.analysis.replay import evaluate
         from photosite.graph.capture import capture
         from photosite.graph.execute import model_arrays
         from photosite.graph.functional import functional
-
-        graph = functional(capture(network, torch.from_numpy(x)))
-        graph.find(node)  # refused before anything is run
-        steps = follow(graph, evaluate(graph, model_arrays(network), x), node, place, depth)
-    if json:
+        from photosite.trace.record_why import record_why, to_json
         from photosite.trace.save import dumps
 
-        print(dumps({"model": model, "steps": [to_json(step, terms) for step in steps]}))
-    else:
-        console = Console() if sys.stdout.isatty() else Console(width=120)
-        for step in steps:
-            _show(step, terms, console)
+        graph = functional(capture(given.model, torch.from_numpy(given.x)))
+        graph.find(node)  # refused before anything is run
+        values = evaluate(graph, model_arrays(given.model), given.x)
+        geometry = None
+        if given.picture is not None and given.recipe is not None:
+            geometry = given.recipe.geometry(given.picture.shape[:2])
+        trace = record_why(model, graph, values, node, place, depth, given.picture, geometry)
+    written = ""
+    if out is not None:
+        from photosite.cli.photo import write_page
+        from photosite.report.why import render
+
+        written = write_page(out, "why", render(trace, terms), dumps(to_json(trace, terms)))
+    if json:
+        print(dumps(to_json(trace, terms)))
+        return 0
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    for step in trace.steps:
+        _show(step.found, terms, console)
+    if written:
+        print(written)
     return 0
-
-
-def to_json(found: Explanation, terms: int) -> dict[str, Any]:
-    """One number and its largest terms."""
-    return {
-        "node": found.node,
-        "op": found.op,
-        "index": list(found.index),
-        "value": found.value,
-        "is_sum": found.is_sum,
-        "terms_in_all": len(found.terms),
-        "residual": found.residual if found.is_sum else None,
-        "terms": [
-            {"source": t.source, "index": list(t.index), "value": t.value, "factor": t.factor, "product": t.product}
-            for t in found.terms[:terms]
-        ],
-    }
 
 
 def _index(text: str) -> tuple[int, ...]:

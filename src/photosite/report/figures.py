@@ -120,6 +120,22 @@ def png_uri(pixels: Rgb) -> str:
     return _uri(image, "PNG", optimize=True)
 
 
+def veil_uri(values: npt.NDArray[Any]) -> str:
+    """Encode magnitudes as a veil of light to lay over a photo: clear at 0, dense at the largest.
+
+    Density goes with the square root, so that what is small can still be seen; the largest 1 % are equally dense.
+
+    Args:
+        values: (H, W), at least 0.
+    """
+    top = float(np.quantile(values, 0.99)) or float(values.max()) or 1.0
+    dense = 225 * np.sqrt(np.clip(values / top, 0, 1))
+    pixels = np.empty((*values.shape, 4), np.uint8)
+    pixels[..., :3] = (242, 184, 75)
+    pixels[..., 3] = dense.round()
+    return _uri(Image.fromarray(pixels), "PNG", optimize=True)
+
+
 def photo_uri(photo: Rgb) -> str:
     """Encode the photo for orientation: PNG where that is small, else JPEG.
 

@@ -1,0 +1,136 @@
+"""`photosite field`: how far one unit of a network sees, in the input and in the photo, and what it looks at."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from photosite.analysis.effective_field import EffectiveField
+    from photosite.cli.model_input import ModelInput
+
+AT_ONCE = 4
+"""Pictures that an effective field works on together: more take more memory, and hardly less time."""
+
+
+def field(
+    model: str,
+    node: str,
+    /,
+    *,
+    unit: str | None = None,
+    effective: Annotated[bool, Parameter(negative="")] = False,
+    pictures: int = 16,
+    pixel: str | None = None,
+    image: Path | None = None,
+    weights: str | None = None,
+    recipe: str | None = None,
+    size: int | None = None,
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Show how far one unit of a network sees, and with --effective what it looks at.
+
+    The receptive field is exact: every pixel that can count, in the input and, with --image, in the photo. The
+    effective field is measured: the gradient of the unit, over pictures of noise and over the photo.
+
+    Args:
+        model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
+        node: a node of the model's graph, or the path of a module, whose last value is taken.
+        unit: its place as Y,X, row and column counted from 0; the middle of the map if not given.
+        effective: measure what it looks at too.
+        pictures: how many pictures of noise that is averaged over.
+        pixel: a pixel of the photo as Y,X (of the input without a photo), to ask which units see it.
+        image: a photo.
+        weights: a weights file, "default" for those in the package, or "random".
+        recipe: how the photo becomes the model's input, as for `see`.
+        size: side of the model's input in pixels.
+        out: a folder, to write field.html and field.json.
+        json: print one JSON object to stdout instead of the table.
+    """
+    from rich.console import Console
+
+    from photosite.cli.model_input import model_and_input
+    from photosite.errors import RangeError
+
+    place, asked = _pair(unit, "--unit"), _pair(pixel, "--pixel")
+    if pictures < 1:
+        raise RangeError(f"--pictures wants at least 1, got {pictures}")
+    progress = Console(stderr=True)
+    with progress.status("building the model"):
+        given = model_and_input(model, weights, recipe, size, image, 1)
+    with progress.status("reading it as a graph"):
+        import torch
+
+        from photosite.analysis.receptive_field import ReceptiveFields
+        from photosite.graph.capture import capture
+        from photosite.graph.functional import functional
+        from photosite.trace.record_field import field_lines, record_field, to_json
+        from photosite.trace.save import dumps
+
+        graph = functional(capture(given.model, torch.from_numpy(given.x)))
+        found = graph.find(node)
+        one = ReceptiveFields(graph)[found.name]
+        if place is not None:
+            one.index(place)  # refused before anything is measured
+        elif one.grid is not None:
+            place = (one.grid[0] // 2, one.grid[1] // 2)
+    heats: list[tuple[str, EffectiveField]] = []
+    if effective:
+        with progress.status(f"looking at {pictures} pictures"):
+            heats = _effective(given, found.name, place or (0, 0), pictures)
+    sides = given.x.shape[1:3] if given.x.shape[-1] == 3 else given.x.shape[2:]
+    geometry = None
+    if given.picture is not None and given.recipe is not None:
+        geometry = given.recipe.geometry(given.picture.shape[:2])
+    trace = record_field(
+        model, found, one, place, (sides[0], sides[1]), given.picture, geometry, asked, effective=heats
+    )
+    written = ""
+    if out is not None:
+        from photosite.cli.photo import write_page
+        from photosite.report.field import render
+
+        written = write_page(out, "field", render(trace), dumps(to_json(trace)))
+    if json:
+        print(dumps(to_json(trace)))
+        return 0
+    from photosite.cli.photo import print_lines
+
+    print_lines(field_lines(trace), Console() if sys.stdout.isatty() else Console(width=140))
+    if written:
+        print(written)
+    return 0
+
+
+def _effective(given: ModelInput, node: str, unit: tuple[int, int], pictures: int) -> list[tuple[str, EffectiveField]]:
+    """Over noise, and over the photo if there is one."""
+    import torch
+
+    from photosite.analysis.effective_field import effective_field
+    from photosite.graph.capture import capture
+    from photosite.graph.functional import functional
+
+    x = torch.from_numpy(given.x)
+    batch = min(AT_ONCE, pictures)
+    several = functional(capture(given.model, x.repeat(batch, *[1] * (x.ndim - 1))))
+    found = [(f"{pictures} pictures of noise", effective_field(several, given.model, node, [unit], pictures)[0])]
+    if given.picture is not None:
+        found.append(("this photo", effective_field(several, given.model, node, [unit], x)[0]))
+    return found
+
+
+def _pair(text: str | None, option: str) -> tuple[int, int] | None:
+    """Read Y,X."""
+    from photosite.errors import RangeError
+
+    if text is None:
+        return None
+    found = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", text, flags=re.ASCII)
+    if found is None:
+        raise RangeError(f"{option} wants Y,X, two whole numbers such as 3,5, got {text!r}")
+    return int(found[1]), int(found[2])
