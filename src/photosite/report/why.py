@@ -12,7 +12,7 @@ from photosite.report.numbers import number
 from photosite.report.page import fill
 from photosite.trace.record_why import WhyStep, WhyTrace
 
-STEPS_IN_THE_PATH = 12
+STEPS_IN_THE_PATH = 7
 """So many steps have a place in the list at the side."""
 
 
