@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.fx._lazy_graph_module import _use_lazy_graph_module
 
 from photosite.errors import CaptureError
 from photosite.graph.ir import Graph
@@ -54,7 +55,7 @@ def capture(model: nn.Module, *example_inputs: Any, strict: bool = False, traini
     if not isinstance(model, nn.Module):
         raise CaptureError(f"capture: wants a torch.nn.Module, got {type(model).__name__}")
     model, notes = unwrap(model)
-    with as_it_was(model), _evaluation_form(), _quiet():
+    with as_it_was(model), _evaluation_form(lazy=not strict), _quiet():
         for module in model.modules():
             module.training = training
         try:
@@ -95,12 +96,17 @@ def as_it_was(model: nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _evaluation_form() -> Iterator[None]:
-    """Switch off gradients, compiled code and the fused attention of `nn.MultiheadAttention` while exporting."""
+def _evaluation_form(*, lazy: bool) -> Iterator[None]:
+    """Switch off gradients, compiled code and the fused attention of `nn.MultiheadAttention` while exporting.
+
+    And, if it can be, the code that torch writes of every graph on the way, six times, which nobody runs: a fifth of
+    the time. Strict mode runs it.
+    """
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.inference_mode(False), torch.no_grad(), torch.compiler.set_stance("force_eager"):
+        eager = torch.compiler.set_stance("force_eager")
+        with torch.inference_mode(False), torch.no_grad(), eager, _use_lazy_graph_module(lazy):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
