@@ -1,14 +1,18 @@
 """Networks of our own, built by name."""
 
-from photosite.nets import cifar_resnet, encoder, imagenet_resnet
+from photosite.nets import alexnet, cifar_resnet, convnext, efficientnet, encoder, imagenet_resnet, vgg
 from photosite.nets.registry import ModelInfo, create_model, list_models, model_info
 
 __all__ = [
     "ModelInfo",
+    "alexnet",
     "cifar_resnet",
+    "convnext",
     "create_model",
+    "efficientnet",
     "encoder",
     "imagenet_resnet",
     "list_models",
     "model_info",
+    "vgg",
 ]
