@@ -1,6 +1,6 @@
 """Networks of our own, built by name."""
 
-from photosite.nets import alexnet, cifar_resnet, convnext, efficientnet, encoder, imagenet_resnet, vgg
+from photosite.nets import alexnet, cifar_resnet, convnext, efficientnet, encoder, imagenet_resnet, vgg, vit
 from photosite.nets.registry import ModelInfo, create_model, list_models, model_info
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "list_models",
     "model_info",
     "vgg",
+    "vit",
 ]
