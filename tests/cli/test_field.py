@@ -19,6 +19,7 @@ from photosite.graph.capture import capture
 from photosite.graph.functional import functional
 from photosite.nets import create_model
 from photosite.prep.recipes import get_recipe
+from tests.peers import import_torchvision
 from tests.report.reader import Reader
 
 
@@ -98,6 +99,61 @@ def test_without_a_photo_and_without_places(capsys: pytest.CaptureFixture[str], 
     Reader((tmp_path / "field.html").read_text()).assert_fetches_nothing()
 
 
+def test_a_module_is_named_as_it_was_asked_for_and_a_node_as_well(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["tests.cli.test_field:nested", "--size", "32"]
+    module, node = asked(capsys, words[0], "inner", *words[1:]), asked(capsys, words[0], "relu", *words[1:])
+    assert (module["name"], module["module"], module["node"]) == ("inner", "inner.1", "relu")
+    assert {**module, "name": "relu"} == node
+    assert main(["field", words[0], "inner", *words[1:], "--out", str(tmp_path)]) == 0
+    assert "How far one unit" in Reader((tmp_path / "field.html").read_text()).text
+
+
+def nested() -> nn.Module:
+    """A container whose path no operation has."""
+    model = nn.Sequential()
+    model.add_module("inner", nn.Sequential(nn.Conv2d(3, 2, 3, padding=1), nn.ReLU()))
+    return model
+
+
+def test_a_box_in_the_photo_by_hand(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["tests.cli.test_field:nested", "inner", "--recipe", "imagenet@56", "--image", str(photo), "--unit", "0,9"]
+    found = asked(capsys, *words)
+    # 90 × 160 becomes 64 × 113, of which 56 × 56 begin at 4, 28. The unit sees rows 0 … 1 (one of padding) and
+    # columns 8 … 10 of that: 90 / 64 times 4 … 6, 160 / 113 times 36 … 39.
+    assert found["box"] == [0, 8, 2, 11]
+    assert found["padding_share"] == pytest.approx(1 / 3)
+    assert [Fraction(edge) for edge in found["photo_box"]] == [
+        Fraction(90 * 4, 64),
+        Fraction(160 * 36, 113),
+        Fraction(90 * 6, 64),
+        Fraction(160 * 39, 113),
+    ]
+    assert main(["field", *words]) == 0
+    assert "y 5.625 … 8.438, x 50.97 … 55.22" in capsys.readouterr().out
+
+
+def test_without_a_recipe_a_photo_is_refused(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import_torchvision()
+    words = ["torchvision:raft_small", "corr_block", "--weights", "random", "--image", str(photo)]
+    assert main(["field", *words]) == 2
+    assert "give --recipe" in capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_pixel_beyond_the_photo_is_refused(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["tests.cli.test_field:nested", "inner", "--recipe", "imagenet@56", "--image", str(photo)]
+    assert main(["field", *words, "--pixel", "90,0"]) == 2
+    assert "the photo has 90 × 160 pixels, none at 90,0" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["tests.cli.test_field:nested", "inner", "--size", "32", "--out", str(tmp_path / "file")]
+    assert main(["field", *words]) == 2
+    assert "field: cannot write to" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -107,7 +163,10 @@ def test_without_a_photo_and_without_places(capsys: pytest.CaptureFixture[str], 
         (["layer2", "--pictures", "0"], "--pictures wants at least 1"),
         (["layer9"], "did you mean layer4"),
         (["fc", "--unit", "0,0"], "has no map of places"),
-        (["fc", "--effective"], "has no map of places"),
+        (["fc", "--effective"], "has no map of places: it sees everything"),
+        (["fc", "--pixel", "1,2"], "has no map of places"),
+        (["layer2", "--pixel", "224,0"], "the input has 224 × 224 pixels, none at 224,0"),
+        (["layer2", "--recipe", "nowhere"], "nowhere"),
         (["layer2", "--image", "nowhere.jpg"], "nowhere.jpg"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from photosite.cli import main
 from tests.cli.program import run
+from tests.report.reader import Reader
 
 
 def test_json_of_every_module(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,6 +52,24 @@ def test_a_table_for_people(tmp_path: Path) -> None:
     assert "layer4.1.conv2" in text
     assert "435" in text
     assert "11 689 512 parameters" in text.replace("\u202f", " ").replace("\u2009", " ").replace("\xa0", " ")
+
+
+def test_a_page_of_all_modules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "resnet18", "--out", str(tmp_path / "a folder")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"report: {tmp_path / 'a folder' / 'inspect.html'}"
+    reader = Reader((tmp_path / "a folder" / "inspect.html").read_text())
+    reader.assert_fetches_nothing()
+    for words in ("layer4.1.conv2", "BasicBlock", "512 × 7 × 7", "435", "adaptive_avg_pool2d", "sees all by"):
+        assert words in reader.text
+    data = json.loads((tmp_path / "a folder" / "inspect.json").read_text())
+    rows = [a["id"] for tag, a in reader.tags if tag == "tr" and "id" in a]
+    assert rows == [f"module-{module['path']}" for module in data["modules"]]
+
+
+def test_json_goes_to_stdout_alone_even_with_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["inspect", "tests.cli.test_inspect:upsampling", "--input", "1x12x20", "--json", "--out", str(tmp_path)]
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((tmp_path / "inspect.json").read_text())
 
 
 @pytest.mark.parametrize(

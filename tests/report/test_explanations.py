@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import subprocess
+import sys
 from functools import cache
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -17,10 +21,14 @@ from photosite.analysis.replay import evaluate
 from photosite.graph.capture import capture
 from photosite.graph.execute import model_arrays
 from photosite.graph.functional import functional
+from photosite.graph.ir import Graph
+from photosite.graph.reach.field import unknown
+from photosite.prep.geometry import Geometry
 from photosite.prep.recipes import get_recipe
 from photosite.report import field, inspection, why
 from photosite.report.numbers import number
-from photosite.trace.record_field import FieldTrace, record_field
+from photosite.trace.field import FieldTrace
+from photosite.trace.record_field import record_field
 from photosite.trace.record_why import WhyTrace, record_why
 from tests.report.reader import HOSTILE, Reader
 
@@ -42,7 +50,7 @@ class Network(nn.Module):
 
 
 @cache
-def read() -> tuple[Network, object]:
+def read() -> tuple[Network, Graph]:
     model = Network().eval()
     return model, functional(capture(model, torch.zeros(1, 3, 64, 64)))
 
@@ -54,9 +62,9 @@ RECIPE = get_recipe("imagenet@64")
 @cache
 def a_field() -> FieldTrace:
     model, graph = read()
-    found = graph.find("gate")  # type: ignore[attr-defined]
-    one = ReceptiveFields(graph)["stem"]  # type: ignore[arg-type]
-    heat = effective_field(graph, model, "stem", [(3, 4)], 2)  # type: ignore[arg-type]
+    found = graph.find("gate")
+    one = ReceptiveFields(graph)["stem"]
+    heat = effective_field(graph, model, "stem", [(3, 4)], 2)
     return record_field(
         "a model", found, one, (3, 4), (64, 64), PHOTO, RECIPE.geometry((80, 120)), (40, 60), [("noise", heat[0])]
     )
@@ -65,13 +73,13 @@ def a_field() -> FieldTrace:
 @cache
 def a_why() -> WhyTrace:
     model, graph = read()
-    values = evaluate(graph, model_arrays(model), RECIPE(PHOTO))  # type: ignore[arg-type]
-    return record_why("a model", graph, values, "head", (0, 2), 20, PHOTO, RECIPE.geometry((80, 120)))  # type: ignore[arg-type]
+    values = evaluate(graph, model_arrays(model), RECIPE(PHOTO))
+    return record_why("a model", graph, values, "head", (0, 2), 20, PHOTO, RECIPE.geometry((80, 120)))
 
 
 @cache
 def an_inspection() -> str:
-    return inspection.render("a model", (3, 64, 64), inspect(read()[1], types={"stem": HOSTILE}), "1")  # type: ignore[arg-type]
+    return inspection.render("a model", (3, 64, 64), inspect(read()[1], types={"stem": HOSTILE}), "1")
 
 
 @pytest.mark.parametrize("page", [lambda: field.render(a_field()), lambda: why.render(a_why(), 5), an_inspection])
@@ -125,6 +133,167 @@ def test_why_leads_from_the_head_to_the_photo() -> None:
 def test_modules_are_a_table() -> None:
     reader = Reader(an_inspection())
     rows = [tag for tag, _ in reader.tags if tag == "tr"]
-    assert len(rows) == 1 + len(inspect(read()[1]).modules)  # type: ignore[arg-type]
+    assert len(rows) == 1 + len(inspect(read()[1]).modules)
     assert "BatchNorm2d" in reader.text
     assert "mean" in reader.text  # what the gate sees all by
+
+
+def test_every_module_can_be_linked_to_and_found_by_name() -> None:
+    reader = Reader(an_inspection())
+    rows = [a["id"] for tag, a in reader.tags if tag == "tr" and "id" in a]
+    assert "module-stem" in rows
+    links = [a["href"] for tag, a in reader.tags if tag == "a" and (a.get("href") or "").startswith("#module-")]
+    assert links == [f"#{row}" for row in rows]
+    assert any(tag == "input" and a.get("id") == "filter" for tag, a in reader.tags)
+    assert [a for tag, a in reader.tags if tag == "figure" and "growth" in (a.get("class") or "")]
+
+
+def test_what_is_not_known_is_said() -> None:
+    _, graph = read()
+    found = inspect(graph)
+    lost = dataclasses.replace(found.modules[1].field, field=unknown((1, 8, 32, 32), "stem: no rule"))
+    modules = (found.modules[0], dataclasses.replace(found.modules[1], field=lost), *found.modules[2:])
+    spoiled = dataclasses.replace(found, modules=modules, unknown={"conv2d": "stem: no rule"})
+    text = Reader(inspection.render("a model", (3, 64, 64), spoiled, "1")).text
+    assert "field not known behind stem: no rule" in text
+    row = text[text.index("2 stem") :]
+    assert row.index("not known") < row.index("3 norm")
+    trace = record_field("a model", graph.find("stem"), lost, None, (64, 64))
+    assert "none: stem: no rule" in Reader(field.render(trace)).text
+
+
+def test_a_page_says_why_a_value_has_no_units() -> None:
+    _, graph = read()
+    trace = record_field("m", graph.find("head"), ReceptiveFields(graph)["head"], None, (64, 64))
+    text = Reader(field.render(trace)).text
+    assert "none: it sees everything, by" in text
+    assert "0 × 0" not in text
+
+
+def test_gaps_between_the_pixels_that_are_seen_are_drawn() -> None:
+    model = nn.Conv2d(3, 2, 3, padding=2, dilation=2)
+    graph = functional(capture(model, torch.zeros(1, 3, 16, 16)))
+    one = ReceptiveFields(graph)[graph.nodes[-1].name]
+    trace = record_field("dilated", graph.nodes[-1], one, (8, 8), (16, 16))
+    reader = Reader(field.render(trace))
+    assert trace.rows == [(6, 6), (8, 8), (10, 10)]
+    (gaps,) = [a["d"] for tag, a in reader.tags if tag == "path" and a.get("class") == "gap"]
+    assert gaps == "M6 7h5v1h-5ZM6 9h5v1h-5ZM7 6h1v5h-1ZM9 6h1v5h-1Z"
+    assert "pale in it" in reader.text
+
+
+def test_the_units_that_see_a_pixel_are_filled() -> None:
+    trace = a_field()
+    reader = Reader(field.render(trace))
+    # 80 × 120 becomes 73 × 109, of which 64 × 64 begin at 4, 22: 40.5 · 73 / 80 − 4 and 60.5 · 109 / 120 − 22 are both
+    # 32.95. Unit p sees 2p − 3 … 2p + 3.
+    assert trace.asked is not None
+    assert trace.asked.input_pixel == (32, 32)
+    assert (trace.asked.rows, trace.asked.columns) == ([(15, 17)], [(15, 17)])
+    (seen,) = [a["d"] for tag, a in reader.tags if tag == "path" and a.get("class") == "seeing"]
+    assert seen == "M15 15h3v3h-3Z"
+    assert "is seen by 3 × 3 units" in reader.text
+
+
+def test_profiles_and_their_normal_distribution_are_drawn() -> None:
+    trace = a_field()
+    (heat,) = trace.heats
+    for profile, normal in zip(heat.profiles, heat.normals, strict=True):
+        assert profile.sum() == pytest.approx(1)
+        # The misfit is half the sum of differences, so that what is drawn is what is said.
+        assert np.abs(profile - normal).sum() / 2 in [pytest.approx(one) for one in heat.misfit]
+    reader = Reader(field.render(trace))
+    assert len([a for tag, a in reader.tags if tag == "path" and a.get("class") == "normal"]) == 2
+    assert heat.tile.pixels.shape == (7, 7, 3)  # rows 3 … 9, of 64: the rest does not count at all
+    assert "rows 3 … 9, columns 5 … 11" in heat.tile.caption
+
+
+def test_terms_lie_where_their_places_look() -> None:
+    trace = a_why()
+    for step in trace.steps:
+        for term, box in zip(step.found.terms, step.places, strict=False):
+            if term.source == "x":
+                y, x = term.index[2:]
+                assert box == (y, x, y + 1, x + 1)
+                assert step.box is not None
+                assert step.box[0] <= y < step.box[2]
+                assert step.box[1] <= x < step.box[3]
+    assert any(box for box in trace.steps[-1].places)
+    reader = Reader(why.render(trace, 5))
+    dots = [a for tag, a in reader.tags if tag == "circle" and (a.get("class") or "").startswith("dot")]
+    assert {(a["class"] or "").split()[1] for a in dots} <= {"more", "less"}
+    assert len(dots) >= 5
+
+
+def test_bars_to_the_right_add_and_to_the_left_take_away() -> None:
+    reader = Reader(why.render(a_why(), 5))
+    drawn = [a for tag, a in reader.tags if tag == "rect" and a.get("class") in ("more", "less")]
+    terms = [term for step in a_why().steps for term in step.found.terms[:5]]
+    assert len(drawn) == len(terms)
+    for bar, term in zip(drawn, terms, strict=True):
+        assert (bar["class"] == "more") == (term.product > 0)
+        assert float(bar["x"] or 0) == (50 if term.product > 0 else pytest.approx(50 - float(bar["width"] or 0)))
+
+
+def test_a_chain_that_was_cut_short_says_so() -> None:
+    model, graph = read()
+    values = evaluate(graph, model_arrays(model), RECIPE(PHOTO))
+    trace = record_why("a model", graph, values, "head", (0, 2), 2)
+    text = Reader(why.render(trace, 5)).text
+    assert trace.end == "further"
+    assert "--depth follows it" in text
+    assert "down to the picture" not in text
+    assert a_why().end == "picture"
+    closed = np.argwhere(np.asarray(values["relu"]) == 0)[0]
+    trace = record_why("a model", graph, values, "relu", tuple(map(int, closed)), 9)
+    assert trace.end == "nothing"
+    assert "it ends before the picture" in Reader(why.render(trace, 5)).text
+
+
+def test_a_large_photo_is_drawn_smaller_and_boxes_stay_where_they_are() -> None:
+    photo = np.zeros((1600, 2400, 3), np.uint8)
+    _, graph = read()
+    one, geometry = ReceptiveFields(graph)["stem"], RECIPE.geometry((1600, 2400))
+    trace = record_field("m", graph.find("stem"), one, (3, 4), (64, 64), photo, geometry)
+    assert trace.photo is not None
+    assert max(trace.photo.shape) == 1024
+    reader = Reader(field.render(trace))
+    (picture,) = [a for tag, a in reader.tags if tag == "image"]
+    assert (picture["width"], picture["height"]) == ("2400", "1600")
+    frame = next(a for tag, a in reader.tags if tag == "rect" and a.get("class") == "reach")
+    assert trace.photo_box is not None
+    assert float(frame["y"] or 0) == pytest.approx(float(trace.photo_box[0]))
+
+
+def test_padding_around_the_photo_is_hatched_and_what_is_cropped_dimmed() -> None:
+    _, graph = read()
+    one, node = ReceptiveFields(graph)["stem"], graph.find("stem")
+    shown = {}
+    for name, geometry in {
+        "cropped": RECIPE.geometry((80, 120)),
+        "padded": Geometry((80, 120), (43, 64), (64, 64), (-10, 0), "bilinear"),
+    }.items():
+        reader = Reader(field.render(record_field("m", node, one, None, (64, 64), PHOTO, geometry)))
+        dimmed = any(tag == "path" and a.get("class") == "dim" for tag, a in reader.tags)
+        shown[name] = dimmed, any(a.get("fill") == "url(#hatch)" for _, a in reader.tags), "hatched" in reader.text
+    assert shown == {"cropped": (True, False, False), "padded": (False, True, True)}
+
+
+def test_colors_are_tokens_of_both_themes() -> None:
+    style = resources.files("photosite.report").joinpath("style.css").read_text("utf-8")
+    light, *dark = re.findall(r"\{\s*color-scheme: (?:light|dark);([^}]*)\}", style)
+    names = [set(re.findall(r"(--[a-z]+):", block)) - {"--mono"} for block in (light, *dark)]
+    assert len(names) == 3
+    assert names[0] == names[1] == names[2]
+    used = set(re.findall(r"var\((--[a-z]+)\)", style)) - {"--mono"}
+    assert used <= names[0]
+    for kind in ("reach", "seeing", "more", "less", "bound", "normal", "gauge .span"):
+        rule = re.search(rf"\.{re.escape(kind)} \{{([^}}]*)\}}", style)
+        assert rule is not None
+        assert "var(--" in rule[1]
+
+
+def test_pages_are_written_without_torch() -> None:
+    names = "photosite.report.field, photosite.report.inspection, photosite.report.why"
+    code = f"import sys, {names}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from photosite.analysis.effective_field import EffectiveField
     from photosite.cli.model_input import ModelInput
+    from photosite.graph.ir import Graph
 
 AT_ONCE = 4
 """Pictures that an effective field works on together: more take more memory, and hardly less time."""
@@ -69,7 +71,8 @@ def field(
         from photosite.analysis.receptive_field import ReceptiveFields
         from photosite.graph.capture import capture
         from photosite.graph.functional import functional
-        from photosite.trace.record_field import field_lines, record_field, to_json
+        from photosite.trace.field import field_lines, to_json
+        from photosite.trace.record_field import record_field, record_heats
         from photosite.trace.save import dumps
 
         graph = functional(capture(given.model, torch.from_numpy(given.x)))
@@ -79,17 +82,16 @@ def field(
             one.index(place)  # refused before anything is measured
         elif one.grid is not None:
             place = (one.grid[0] // 2, one.grid[1] // 2)
-    heats: list[tuple[str, EffectiveField]] = []
-    if effective:
-        with progress.status(f"looking at {pictures} pictures"):
-            heats = _effective(given, found.name, place or (0, 0), pictures)
     sides = given.x.shape[1:3] if given.x.shape[-1] == 3 else given.x.shape[2:]
     geometry = None
     if given.picture is not None and given.recipe is not None:
         geometry = given.recipe.geometry(given.picture.shape[:2])
-    trace = record_field(
-        model, found, one, place, (sides[0], sides[1]), given.picture, geometry, asked, effective=heats
-    )
+    trace = record_field(model, found, one, place, (sides[0], sides[1]), given.picture, geometry, asked, name=node)
+    if effective:
+        one.index(place or (0, 0))  # says why there are no units
+        with progress.status(f"looking at {pictures} pictures"):
+            heats = _effective(given, graph, found.name, place or (0, 0), pictures)
+        trace = replace(trace, heats=record_heats(heats))
     written = ""
     if out is not None:
         from photosite.cli.photo import write_page
@@ -107,8 +109,10 @@ def field(
     return 0
 
 
-def _effective(given: ModelInput, node: str, unit: tuple[int, int], pictures: int) -> list[tuple[str, EffectiveField]]:
-    """Over noise, and over the photo if there is one."""
+def _effective(
+    given: ModelInput, graph: Graph, node: str, unit: tuple[int, int], pictures: int
+) -> list[tuple[str, EffectiveField]]:
+    """Over noise, and over the photo if there is one; `graph` takes one picture at a time."""
     import torch
 
     from photosite.analysis.effective_field import effective_field
@@ -117,10 +121,11 @@ def _effective(given: ModelInput, node: str, unit: tuple[int, int], pictures: in
 
     x = torch.from_numpy(given.x)
     batch = min(AT_ONCE, pictures)
-    several = functional(capture(given.model, x.repeat(batch, *[1] * (x.ndim - 1))))
-    found = [(f"{pictures} pictures of noise", effective_field(several, given.model, node, [unit], pictures)[0])]
+    several = graph if batch == 1 else functional(capture(given.model, x.repeat(batch, *[1] * (x.ndim - 1))))
+    noise = f"{pictures} picture{'s' if pictures > 1 else ''} of noise"
+    found = [(noise, effective_field(several, given.model, node, [unit], pictures)[0])]
     if given.picture is not None:
-        found.append(("this photo", effective_field(several, given.model, node, [unit], x)[0]))
+        found.append(("this photo", effective_field(graph, given.model, node, [unit], x)[0]))
     return found
 
 

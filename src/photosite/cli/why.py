@@ -22,7 +22,7 @@ def why(
     *,
     image: Path | None = None,
     terms: int = 8,
-    depth: int = 1,
+    depth: int | None = None,
     weights: str | None = None,
     recipe: str | None = None,
     size: int | None = None,
@@ -37,7 +37,8 @@ def why(
         index: which number of the value, such as 0,12,3,5 (picture, channel, row, column).
         image: a photo to run it on; noise, always the same, if not given.
         terms: how many terms to show, the largest first.
-        depth: how many numbers to take apart: the one asked for, then its largest term's, and so on.
+        depth: how many numbers to take apart: the one asked for, then its largest term's, and so on; 1 if not given,
+            with --out down to the pixels.
         weights: a weights file, "default" for those in the package, or "random".
         recipe: how the photo becomes the model's input, as for `see`.
         size: side of the model's input in pixels.
@@ -50,7 +51,7 @@ def why(
     from photosite.errors import RangeError
 
     place = _index(index)
-    if terms < 1 or depth < 1:
+    if terms < 1 or (depth is not None and depth < 1):
         raise RangeError(f"--terms and --depth want at least 1, got {terms} and {depth}")
     progress = Console(stderr=True)
     with progress.status("building the model"):
@@ -62,7 +63,7 @@ def why(
         from photosite.graph.capture import capture
         from photosite.graph.execute import model_arrays
         from photosite.graph.functional import functional
-        from photosite.trace.record_why import record_why, to_json
+        from photosite.trace.record_why import DEPTH_OF_PAGES, record_why, to_json
         from photosite.trace.save import dumps
 
         graph = functional(capture(given.model, torch.from_numpy(given.x)))
@@ -71,7 +72,8 @@ def why(
         geometry = None
         if given.picture is not None and given.recipe is not None:
             geometry = given.recipe.geometry(given.picture.shape[:2])
-        trace = record_why(model, graph, values, node, place, depth, given.picture, geometry)
+        steps = depth or (DEPTH_OF_PAGES if out is not None else 1)
+        trace = record_why(model, graph, values, node, place, steps, given.picture, geometry)
     written = ""
     if out is not None:
         from photosite.cli.photo import write_page
@@ -82,7 +84,7 @@ def why(
         print(dumps(to_json(trace, terms)))
         return 0
     console = Console() if sys.stdout.isatty() else Console(width=120)
-    for step in trace.steps:
+    for step in trace.steps[: depth or 1]:
         _show(step.found, terms, console)
     if written:
         print(written)

@@ -5,36 +5,19 @@ Style, script, policy and escaping are those of the report. Computes nothing: it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from photosite.report.figures import figure, photo_uri, veil_uri
+import numpy.typing as npt
+
+from photosite.report.figures import figure, histogram_path, veil_uri
+from photosite.report.numbers import percent
 from photosite.report.page import fill
-from photosite.trace.record_field import FieldTrace, Heat, field_lines, heat_lines
+from photosite.report.sheet import Rectangle, Sheet, path, sheet
+from photosite.trace.field import Asked, FieldTrace, Heat, field_lines, heat_lines, seen_by
 
-STATIONS = ("field", "looks", "model")
-"""The stations of this page."""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """What is drawn: the photo, or an empty sheet of the input's size, and what lies on it.
-
-    Attributes:
-        uri: of the photo; "" for none.
-        width: of the drawing, in pixels of the photo or of the input.
-        height: likewise.
-        field: x, y, width, height of what the unit sees; None where it is not known.
-        input: of the model's whole input.
-        scale: pixels of the drawing for one of the input, across.
-    """
-
-    uri: str
-    width: int
-    height: int
-    field: tuple[float, float, float, float] | None
-    input: tuple[float, float, float, float]
-    stroke: float
+CELLS_AT_MOST = 64
+"""A map of more rows or columns is drawn without the lines between its places."""
 
 
 def render(trace: FieldTrace) -> str:
@@ -45,32 +28,92 @@ def render(trace: FieldTrace) -> str:
     Returns:
         The whole page, encodable as UTF-8, with style, script and pictures inside.
     """
-    drawing = _drawing(trace)
+    drawn = sheet(trace.photo, trace.photo_hw, trace.input_hw, trace.scale)
+    box = None if trace.box is None else drawn.box(trace.box)
     lines = field_lines(trace)
-    count = sum(len(heat_lines(heat)) for heat in trace.heats)
+    gaps = _gaps(trace, drawn)
+    notes = (
+        ("dashed: what the unit can see", box),
+        ("pale in it: what it does not", gaps),
+        ("dimmed: what the model does not get", drawn.dim),
+        ("hatched: padding", drawn.padding),
+    )
+    count = sum(len(heat_lines(heat)) for heat in trace.heats) + (trace.asked is not None)
     return fill(
         "field.html.j2",
         {
             "trace": trace,
-            "name": trace.module or trace.node,
-            "drawing": drawing,
+            "sheet": drawn,
+            "box": box,
+            "near": None if box is None else drawn.near(box),
+            "gaps": gaps,
+            "notes": [words for words, there in notes if there],
             "lines": lines[: len(lines) - count] if count else lines,
-            "heats": [_heat(heat) for heat in trace.heats],
+            "asked": None if trace.asked is None else _asked(trace, trace.asked, drawn),
+            "heats": [_heat(heat, trace, drawn) for heat in trace.heats],
         },
     )
 
 
-def _drawing(trace: FieldTrace) -> Drawing:
-    height, width = trace.input_hw if trace.photo is None else trace.photo.shape[:2]
-    down, across, top, left = (float(part) for part in trace.scale) if trace.scale else (1.0, 1.0, 0.0, 0.0)
-    input_box = (left, top, across * trace.input_hw[1], down * trace.input_hw[0])
-    seen = None
-    if trace.box is not None:
-        y0, x0, y1, x1 = trace.box
-        seen = (left + across * x0, top + down * y0, across * (x1 - x0), down * (y1 - y0))
-    uri = "" if trace.photo is None else photo_uri(trace.photo)
-    return Drawing(uri, width, height, seen, input_box, max(width, height) / 160)
+def _gaps(trace: FieldTrace, drawn: Sheet) -> str:
+    if trace.box is None:
+        return ""
+    return drawn.gaps(trace.box, trace.rows or (), trace.columns or ())
 
 
-def _heat(heat: Heat) -> dict[str, Any]:
-    return {"figure": figure(heat.tile), "veil": veil_uri(heat.values), "over": heat.over, "lines": heat_lines(heat)}
+def _heat(heat: Heat, trace: FieldTrace, drawn: Sheet) -> dict[str, Any]:
+    """A heat map with its profiles: what each row and each column counts, and the normal distribution beside it."""
+    box = trace.box
+    rows = _profile("row", heat.profiles[0], heat.normals[0], None if box is None else (box[0], box[2]))
+    columns = _profile("column", heat.profiles[1], heat.normals[1], None if box is None else (box[1], box[3]))
+    part = heat.tile.pixels.shape[:2] != trace.input_hw
+    return {
+        "figure": figure(heat.tile),
+        "view": drawn.near(drawn.box(box)) if box is not None and part else drawn.input,
+        "veil": veil_uri(heat.values),
+        "over": heat.over,
+        "lines": heat_lines(heat),
+        "profiles": [rows, columns],
+    }
+
+
+def _profile(
+    name: str, shares: npt.NDArray[Any], normal: npt.NDArray[Any], edges: tuple[int, int] | None
+) -> dict[str, Any]:
+    """Draw shares as bars and the normal distribution as a line, in a box of as many by 24."""
+    most = float(max(shares.max(), normal.max())) or 1.0
+    points = " ".join(f"{place + 0.5:g} {24 - 24 * share / most:.4g}" for place, share in enumerate(normal))
+    return {
+        "name": name,
+        "count": len(shares),
+        "bars": histogram_path(shares, most),  # type: ignore[arg-type]
+        "line": f"M{points}",
+        "most": percent(float(shares.max())),
+        "edges": edges,
+    }
+
+
+def _asked(trace: FieldTrace, asked: Asked, drawn: Sheet) -> dict[str, Any]:
+    """The map of units with those that see a pixel, and the pixel on its sheet."""
+    row, column = asked.pixel
+    spot: Rectangle = (float(column), float(row), 1.0, 1.0)
+    assert trace.grid is not None
+    height, width = trace.grid
+    cells = ""
+    if max(height, width) <= CELLS_AT_MOST:
+        cells = "".join(f"M0 {y}h{width}" for y in range(1, height))
+        cells += "".join(f"M{x} 0v{height}" for x in range(1, width))
+    return {
+        "text": seen_by(asked),
+        "name": f"{row},{column}",
+        "spot": spot,
+        "near": drawn.near(spot),
+        "seen": _seen(asked.rows or (), asked.columns or ()),
+        "cells": cells,
+        "cropped": asked.input_pixel is None,
+    }
+
+
+def _seen(rows: Sequence[tuple[int, int]], columns: Sequence[tuple[int, int]]) -> str:
+    """A path over all units in some rows and some columns."""
+    return "".join(path((x0, y0, x1 - x0 + 1, y1 - y0 + 1)) for y0, y1 in rows for x0, x1 in columns)

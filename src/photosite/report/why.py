@@ -5,15 +5,18 @@ Style, script, policy and escaping are those of the report. Computes nothing: it
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from photosite.report.figures import photo_uri
+from photosite.analysis.terms import Term
 from photosite.report.numbers import number
 from photosite.report.page import fill
+from photosite.report.sheet import Rectangle, Sheet, sheet
 from photosite.trace.record_why import WhyStep, WhyTrace
 
-STEPS_IN_THE_PATH = 7
-"""So many steps have a place in the list at the side."""
+STEPS_IN_THE_PATH = 8
+"""So many steps have a place in the list at the side, spread over all of them."""
 
 
 def render(trace: WhyTrace, terms: int = 12) -> str:
@@ -25,23 +28,28 @@ def render(trace: WhyTrace, terms: int = 12) -> str:
     Returns:
         The whole page, encodable as UTF-8, with style, script and pictures inside.
     """
-    height, width = trace.input_hw if trace.photo is None else trace.photo.shape[:2]
+    drawn = sheet(trace.photo, trace.photo_hw, trace.input_hw, trace.scale)
+    boxes = dict.fromkeys(step.box for step in trace.steps if step.box is not None)
+    last = len(trace.steps) - 1
+    listed = min(STEPS_IN_THE_PATH, last + 1)
     return fill(
         "why.html.j2",
         {
             "trace": trace,
             "first": trace.steps[0].found,
-            "name": trace.steps[0].module or trace.steps[0].found.node,
-            "uri": "" if trace.photo is None else photo_uri(trace.photo),
-            "sides": (width, height),
-            "steps": [_step(trace, step, terms) for step in trace.steps],
-            "in_path": STEPS_IN_THE_PATH,
+            "sheet": drawn,
+            "boxes": _apart([drawn.box(box) for box in boxes]),
+            "steps": [
+                _step(step, before, drawn, terms)
+                for step, before in zip(trace.steps, (None, *trace.steps), strict=False)
+            ],
+            "in_path": [round(k * last / max(listed - 1, 1)) for k in range(listed)],
             "place": place,
         },
     )
 
 
-def place(index: tuple[int, ...]) -> str:
+def place(index: Sequence[int]) -> str:
     """Write an index.
 
     >>> place((0, 3, 10))
@@ -50,41 +58,62 @@ def place(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]"
 
 
-def _step(trace: WhyTrace, step: WhyStep, terms: int) -> dict[str, Any]:
+def _apart(boxes: Sequence[Rectangle]) -> list[Rectangle]:
+    """Those of some boxes, one in the other, whose frames do not run into each other."""
+    kept: list[Rectangle] = []
+    for box in boxes:
+        if not kept or box[2] * box[3] < 0.7 * kept[-1][2] * kept[-1][3]:
+            kept.append(box)
+    return kept
+
+
+def _step(step: WhyStep, before: WhyStep | None, drawn: Sheet, terms: int) -> dict[str, Any]:
+    """One number with its terms as bars, and where it and they lie."""
     found = step.found
     shown = found.terms[:terms]
-    finite = [abs(term.product) for term in shown if abs(term.product) < float("inf")]
-    most = max(finite, default=0.0) or 1.0
+    most = max((abs(term.product) for term in shown if math.isfinite(term.product)), default=0.0) or 1.0
+    bars = [_bar(term, most, position == step.followed) for position, term in enumerate(shown)]
     rest = found.terms[terms:]
-    bars = []
-    for position, term in enumerate(shown):
-        share = term.product / most if abs(term.product) < float("inf") else 0.0
-        bars.append(
-            {
-                "source": f"{term.source}{place(term.index)}" if term.source else "a number of the operation itself",
-                "value": number(term.value),
-                "factor": number(term.factor),
-                "product": number(term.product),
-                "x": round(50 + min(share, 0) * 50, 2),
-                "width": round(abs(share) * 50, 2),
-                "sign": "more" if share > 0 else "less",
-                "followed": position == step.followed,
-            }
-        )
+    box = None if step.box is None else drawn.box(step.box)
+    view = drawn.input if box is None else drawn.near(box)
+    dots = [] if found.op == "getitem" else _dots(step, bars, drawn, view)
+    seen_before = before is not None and before.box == step.box and before.unit == step.unit
     return {
         "step": step,
         "bars": bars,
         "rest": len(rest),
-        "rest_sum": number(sum(term.product for term in rest)) if found.is_sum and rest else "",
+        "rest_sum": number(math.fsum(term.product for term in rest)) if found.is_sum and rest else "",
         "total": number(found.value - found.residual) if found.is_sum else "",
-        "box": _box(trace, step),
+        "box": box,
+        "view": view,
+        "dots": dots,
+        "drawn": box is not None and (len({dot["at"] for dot in dots}) > 1 or not seen_before),
     }
 
 
-def _box(trace: WhyTrace, step: WhyStep) -> tuple[float, float, float, float] | None:
-    """What its place sees, in the drawing: x, y, width, height."""
-    if step.box is None:
-        return None
-    down, across, top, left = trace.scale or (1.0, 1.0, 0.0, 0.0)
-    y0, x0, y1, x1 = step.box
-    return left + across * x0, top + down * y0, across * (x1 - x0), down * (y1 - y0)
+def _bar(term: Term, most: float, followed: bool) -> dict[str, Any]:
+    share = term.product / most if math.isfinite(term.product) else 0.0
+    return {
+        "source": f"{term.source}{place(term.index)}" if term.source else "a number of the operation itself",
+        "value": number(term.value),
+        "factor": number(term.factor),
+        "product": number(term.product),
+        "x": round(50 + min(share, 0) * 50, 2),
+        "width": round(abs(share) * 50, 2),
+        "share": abs(share),
+        "sign": "more" if share > 0 else "less",
+        "followed": followed,
+    }
+
+
+def _dots(step: WhyStep, bars: Sequence[dict[str, Any]], drawn: Sheet, view: Rectangle) -> list[dict[str, Any]]:
+    """Where the terms lie: the middle of what each one's place sees, as large as what it adds."""
+    dots = []
+    for bar, box in zip(bars, step.places, strict=False):
+        if box is None:
+            continue
+        x, y, width, height = drawn.box(box)
+        radius = min(view[2], view[3]) / 28 * math.sqrt(max(bar["share"], 0.04))
+        middle = (round(x + width / 2, 3), round(y + height / 2, 3))
+        dots.append({"at": middle, "radius": round(radius, 3), "sign": bar["sign"]})
+    return dots
