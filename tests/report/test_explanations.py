@@ -182,6 +182,24 @@ def test_gaps_between_the_pixels_that_are_seen_are_drawn() -> None:
     assert "pale in it" in reader.text
 
 
+class Rolled(nn.Module):
+    """Carries rows around the border."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.avg_pool2d(torch.roll(x, 2, 2), 3, 1)
+
+
+def test_what_went_around_a_border_is_no_padding() -> None:
+    graph = functional(capture(Rolled(), torch.zeros(1, 3, 12, 12)))
+    node = graph.nodes[-1]
+    trace = record_field("rolled", node, ReceptiveFields(graph)[node.name], (0, 5), (12, 12))
+    assert trace.rows == [(0, 0), (10, 11)]
+    assert trace.padding_share is None
+    assert "beyond borders" not in Reader(field.render(trace)).text
+    trace = record_field("rolled", node, ReceptiveFields(graph)[node.name], (5, 5), (12, 12))
+    assert trace.padding_share == 0
+
+
 def test_the_units_that_see_a_pixel_are_filled() -> None:
     trace = a_field()
     reader = Reader(field.render(trace))
@@ -204,7 +222,8 @@ def test_profiles_and_their_normal_distribution_are_drawn() -> None:
         assert np.abs(profile - normal).sum() / 2 in [pytest.approx(one) for one in heat.misfit]
     reader = Reader(field.render(trace))
     assert len([a for tag, a in reader.tags if tag == "path" and a.get("class") == "normal"]) == 2
-    assert heat.tile.pixels.shape == (7, 7, 3)  # rows 3 … 9, of 64: the rest does not count at all
+    assert heat.part == trace.box == (3, 5, 10, 12)  # of 64 × 64; the rest does not count
+    assert heat.tile.pixels.shape == (7, 7, 3)
     assert "rows 3 … 9, columns 5 … 11" in heat.tile.caption
 
 
@@ -244,8 +263,24 @@ def test_a_chain_that_was_cut_short_says_so() -> None:
     assert "--depth follows it" in text
     assert "down to the picture" not in text
     assert a_why().end == "picture"
-    closed = np.argwhere(np.asarray(values["relu"]) == 0)[0]
-    trace = record_why("a model", graph, values, "relu", tuple(map(int, closed)), 9)
+
+
+class Tabled(nn.Module):
+    """Adds numbers that no picture gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.ones(1, 3, 8, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.table.exp()
+
+
+def test_a_chain_that_the_picture_has_no_part_in_says_so() -> None:
+    model = Tabled().eval()
+    graph = functional(capture(model, torch.zeros(1, 3, 8, 8)))
+    values = evaluate(graph, model_arrays(model), np.zeros((1, 3, 8, 8), np.float32))
+    trace = record_why("tabled", graph, values, "exp", (0, 1, 2, 3), 9)
     assert trace.end == "nothing"
     assert "it ends before the picture" in Reader(why.render(trace, 5)).text
 

@@ -89,3 +89,19 @@ def test_an_album_stops_when_its_bytes_are_spent() -> None:
     assert album.figure(tile) is not None
     assert album.figure(tile) is None
     assert (album.left, album.refused) == (1, 1)
+
+
+def test_a_veil_is_clear_at_zero_and_goes_with_the_square_root() -> None:
+    values = np.zeros((20, 20))
+    values[4, 5:9] = 1.0
+    values[4, 9] = 0.25
+    veil = np.asarray(decoded(figures.veil_uri(values)))[..., 3]
+    assert veil[4, 5:10].tolist() == [225, 225, 225, 225, 112]
+    assert int((veil > 0).sum()) == 5
+    # A few values that hold nearly all of it do not make the faint rest dense, however many they are.
+    faint = np.full((100, 100), 1e-6)
+    faint[3:5, 3:5] = 1.0
+    veil = np.asarray(decoded(figures.veil_uri(faint)))[..., 3]
+    assert veil[3, 3] == 225
+    assert veil[50, 50] == 0
+    assert not np.asarray(decoded(figures.veil_uri(np.zeros((3, 3)))))[..., 3].any()

@@ -66,10 +66,11 @@ def _heat(heat: Heat, trace: FieldTrace, drawn: Sheet) -> dict[str, Any]:
     box = trace.box
     rows = _profile("row", heat.profiles[0], heat.normals[0], None if box is None else (box[0], box[2]))
     columns = _profile("column", heat.profiles[1], heat.normals[1], None if box is None else (box[1], box[3]))
-    part = heat.tile.pixels.shape[:2] != trace.input_hw
+    part = heat.part != (0, 0, *trace.input_hw)
     return {
         "figure": figure(heat.tile),
-        "view": drawn.near(drawn.box(box)) if box is not None and part else drawn.input,
+        "part": part,
+        "view": drawn.near(drawn.box(heat.part)) if part else drawn.input,
         "veil": veil_uri(heat.values),
         "over": heat.over,
         "lines": heat_lines(heat),

@@ -29,7 +29,8 @@ class Heat:
     Attributes:
         over: which pictures, in words.
         values: (H, W) float32 of the input: each pixel's share.
-        tile: the same, drawn: the part that counts at all.
+        tile: the same, drawn; where nearly all of it lies in a small part, that part.
+        part: what is drawn: top, left, bottom, right, half open.
         profiles: the share of each row, and that of each column.
         normals: the same of the normal distribution with that mean and variance.
         center: mean place, y and x, in pixels of the input.
@@ -42,6 +43,7 @@ class Heat:
     over: str
     values: Array
     tile: Tile
+    part: tuple[int, int, int, int]
     profiles: tuple[Array, Array]
     normals: tuple[Array, Array]
     center: tuple[float, float]
@@ -66,7 +68,7 @@ class FieldTrace:
         jump: from one unit to the next.
         phases: sizes of the fields of neighboring units, down and across, where they differ.
         center: of the field.
-        padding_share: the share of it beyond the borders.
+        padding_share: the share of it beyond the borders; None where a part of it went around a border.
         box: of what is really seen, in the input: top, left, bottom, right, half open.
         rows: the intervals of rows that are really seen, first and last; likewise `columns`.
         global_by: what makes it see everything, beside.

@@ -73,7 +73,7 @@ def record_field(
         jump=one.jump if one.known else (Fraction(0), Fraction(0)),
         phases=phases if phases and any(len(set(found)) > 1 for found in phases) else None,
         center=one.center(unit) if has and unit else None,
-        padding_share=one.padding_share(unit) if has and unit else None,
+        padding_share=_beyond(one, unit) if has and unit else None,
         box=box,
         rows=one.pixels("y", unit[0]) if has and unit else None,
         columns=one.pixels("x", unit[1]) if has and unit else None,
@@ -89,6 +89,15 @@ def record_field(
         heats=record_heats(effective),
         version=__version__,
     )
+
+
+def _beyond(one: ReceptiveField, unit: tuple[int, int]) -> float | None:
+    """The share of a field beyond the borders; None where some of it went around a border, to the other end."""
+    for way, place in zip(DIRECTIONS, unit, strict=True):
+        (low, high), box = one.interval(way, place), one.box(way, place)
+        if box is None or box[0] < low or box[1] > high:
+            return None
+    return one.padding_share(unit)
 
 
 def _without(one: ReceptiveField) -> str:
@@ -125,7 +134,7 @@ def record_heats(effective: Sequence[tuple[str, EffectiveField]]) -> tuple[Heat,
 
 def _heat(over: str, found: EffectiveField) -> Heat:
     values = found.heat.astype(np.float32)
-    top, left, bottom, right = _part(values)
+    top, left, bottom, right = part = _part(found)
     name = f"effective field, {over}"
     if (bottom - top, right - left) != values.shape:
         name += f", rows {top} … {bottom - 1}, columns {left} … {right - 1}"
@@ -133,6 +142,7 @@ def _heat(over: str, found: EffectiveField) -> Heat:
         over,
         values,
         magnitude(name, values[top:bottom, left:right], low=0.0),
+        part,
         (found.profile("y"), found.profile("x")),
         (_normal(found, 0), _normal(found, 1)),
         found.center,
@@ -143,13 +153,17 @@ def _heat(over: str, found: EffectiveField) -> Heat:
     )
 
 
-def _part(values: Array) -> tuple[int, int, int, int]:
-    """The part of a map that counts at all, where that is less than half as high and as wide; else all of it."""
-    rows, columns = np.flatnonzero(values.any(1)), np.flatnonzero(values.any(0))
-    height, width = values.shape
-    if not len(rows) or 2 * (rows[-1] - rows[0] + 1) > height or 2 * (columns[-1] - columns[0] + 1) > width:
+def _part(found: EffectiveField) -> tuple[int, int, int, int]:
+    """The part of the input that holds 99 % of all, where it is less than half as high and as wide; else all of it."""
+    ends = []
+    for way in DIRECTIONS:
+        so_far = np.cumsum(found.profile(way))
+        ends.append((int(np.searchsorted(so_far, 0.0025)), int(np.searchsorted(so_far, 0.9975)) + 1))
+    (top, bottom), (left, right) = ends
+    height, width = found.heat.shape
+    if 2 * (bottom - top) > height or 2 * (right - left) > width:
         return 0, 0, height, width
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+    return top, left, min(bottom, height), min(right, width)
 
 
 def _normal(found: EffectiveField, axis: int) -> Array:
