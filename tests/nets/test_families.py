@@ -13,6 +13,8 @@ from photosite.nets.stochastic_depth import StochasticDepth
 from tests.peers import import_torchvision
 
 PARAMETERS = {
+    "resnext50_32x4d": 25_028_904, "resnext101_32x8d": 88_791_336, "resnext101_64x4d": 83_455_272,
+    "wide_resnet50_2": 68_883_240, "wide_resnet101_2": 126_886_696,
     "alexnet": 61_100_840, "vgg11": 132_863_336, "vgg11_bn": 132_868_840, "vgg13": 133_047_848,
     "vgg13_bn": 133_053_736, "vgg16": 138_357_544, "vgg16_bn": 138_365_992, "vgg19": 143_667_240,
     "vgg19_bn": 143_678_248, "convnext_tiny": 28_589_128, "convnext_small": 50_223_688, "convnext_base": 88_591_464,
@@ -22,8 +24,17 @@ PARAMETERS = {
     "efficientnet_v2_s": 21_458_488, "efficientnet_v2_m": 54_139_356, "efficientnet_v2_l": 118_515_272,
 }  # fmt: skip
 """Of torchvision 0.28's weights, `meta["num_params"]`."""
-FORWARD = ("alexnet", "vgg11_bn", "vgg16", "convnext_tiny", "efficientnet_b0", "efficientnet_b5", "efficientnet_v2_s")
-SLOW = ("vgg19_bn", "convnext_base", "efficientnet_b7", "efficientnet_v2_m", "efficientnet_v2_l")
+FORWARD = (
+    "resnext50_32x4d",
+    "alexnet",
+    "vgg11_bn",
+    "vgg16",
+    "convnext_tiny",
+    "efficientnet_b0",
+    "efficientnet_b5",
+    "efficientnet_v2_s",
+)
+SLOW = ("wide_resnet50_2", "vgg19_bn", "convnext_base", "efficientnet_b7", "efficientnet_v2_m", "efficientnet_v2_l")
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -94,10 +94,11 @@ class Bottleneck(nn.Module):
     """1x1 down to `channels`, 3x3, 1x1 up to four times `channels`, and the shortcut around them.
 
     (B, C, H, W) becomes (B, 4 * channels, ceil(H / stride), ceil(W / stride)).
+    With `groups` the 3x3 is a grouped one (ResNeXt), with `inner_width` over 64 it is wider (Wide ResNet).
     `stride_on="3x3"` is what published checkpoints have (called ResNet v1.5); "1x1" is the paper's, and makes a
     receptive field of 483 instead of 427 pixels in ResNet-50.
     Matches: torchvision.models.resnet.Bottleneck, same parameter names.
-    Source: He et al. 2015, figure 5 right.
+    Source: He et al. 2015, figure 5 right; Xie et al. 2016, Zagoruyko and Komodakis 2016.
     """
 
     expansion = 4
@@ -109,16 +110,23 @@ class Bottleneck(nn.Module):
         stride: int = 1,
         shortcut: Shortcut = "projection",
         stride_on: StrideOn = "3x3",
+        *,
+        groups: int = 1,
+        inner_width: int = 64,
     ) -> None:
-        """Build the block, with the stride on the 3x3 or on the first 1x1."""
+        """Build the block, with the stride on the 3x3 or on the first 1x1.
+
+        Inside it has `channels * inner_width / 64 * groups` channels.
+        """
         super().__init__()
         first, second = (1, stride) if stride_on == "3x3" else (stride, 1)
         out_channels = channels * self.expansion
-        self.conv1 = nn.Conv2d(in_channels, channels, 1, stride=first, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, stride=second, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
+        inside = channels * inner_width // 64 * groups
+        self.conv1 = nn.Conv2d(in_channels, inside, 1, stride=first, bias=False)
+        self.bn1 = nn.BatchNorm2d(inside)
+        self.conv2 = nn.Conv2d(inside, inside, 3, stride=second, padding=1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(inside)
+        self.conv3 = nn.Conv2d(inside, out_channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = make_shortcut(shortcut, in_channels, out_channels, stride)

@@ -6,8 +6,9 @@ only in stem, widths and shortcut. Knows nothing of names, weights files or reci
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,7 @@ class ResNet(nn.Module):
         num_classes: int = 1000,
         min_size: int = 32,
         zero_last_norm: bool = False,
+        block_options: Mapping[str, Any] | None = None,
     ) -> None:
         """Build the network with fresh weights.
 
@@ -71,6 +73,7 @@ class ResNet(nn.Module):
             num_classes: outputs of the last layer; 0 leaves it out, the output is then (B, width).
             min_size: the smallest side in pixels that `forward` accepts.
             zero_last_norm: start residual blocks as the identity.
+            block_options: further arguments of each block, such as `groups`.
 
         Raises:
             RangeError: depths, widths and strides differ in number, or a choice is unknown.
@@ -93,7 +96,8 @@ class ResNet(nn.Module):
         for name, depth, width, stride in zip(self.stages, depths, widths, strides, strict=True):
             stage = nn.Sequential()
             for index in range(depth):
-                stage.append(block(channels, width, stride if index == 0 else 1, shortcut, stride_on))
+                first = stride if index == 0 else 1
+                stage.append(block(channels, width, first, shortcut, stride_on, **(block_options or {})))
                 channels = width * block.expansion
             self.add_module(name, stage)
         self.width = channels
