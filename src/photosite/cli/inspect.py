@@ -130,7 +130,7 @@ def _show(model: str, shape: tuple[int, ...], found: Inspection, console: Consol
     from rich.text import Text
 
     from photosite.shapes import shape_text
-    from photosite.trace.notation import count
+    from photosite.trace.notation import count, short
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("module", no_wrap=True)
@@ -145,8 +145,8 @@ def _show(model: str, shape: tuple[int, ...], found: Inspection, console: Consol
             Text(module.path or "(all)"),
             Text(module.type),
             Text("×".join(map(str, module.output_shape[1:]))),
-            _short(module.parameters),
-            _short(module.macs),
+            short(module.parameters),
+            short(module.macs),
             ("≤ " if module.field.at_most else "") + _field(module),
             _pair(jump) if jump else "",
             Text(_names(module)),
@@ -169,16 +169,6 @@ def _field(module: ModuleReport) -> str:
 def _pair(numbers: tuple[Any, Any]) -> str:
     down, across = numbers
     return str(down) if down == across else f"{down} × {across}"
-
-
-def _short(number: int) -> str:
-    """Three digits and a letter: 25.6M."""
-    if not number:
-        return ""
-    for letter, unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if number >= unit:
-            return f"{number / unit:.3g}{letter}"
-    return str(number)
 
 
 def _names(module: ModuleReport) -> str:

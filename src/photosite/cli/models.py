@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -20,7 +21,7 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
     from photosite.errors import UnknownNameError
     from photosite.nets import create_model, list_models, model_info
     from photosite.prep.recipes import get_recipe
-    from photosite.trace.notation import count
+    from photosite.trace.notation import short
 
     names = list_models(pattern)
     if not names:
@@ -52,7 +53,7 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
-    for column in ("parameters", "input px", "classes"):
+    for column in ("params", "input px", "classes"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("recipe", no_wrap=True)
     table.add_column("weights", no_wrap=True)
@@ -60,11 +61,12 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
         height, width = row["input_size_hw"]
         table.add_row(
             row["name"],
-            count(row["parameters"]),
+            short(row["parameters"]),
             f"{height}×{width}",
             str(row["classes"]),
             row["recipe"],
             "here" if row["weights"] else "a file",
         )
-    Console().print(table)
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    console.print(table)
     return 0

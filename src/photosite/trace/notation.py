@@ -78,3 +78,17 @@ def limits(low: float | None, high: float | None) -> str:
 
 def _thousands(digits: str) -> str:
     return f"{int(digits):,}".replace(",", THIN)
+
+
+def short(value: int) -> str:
+    """Write a count with three digits and a letter; nothing for 0.
+
+    >>> short(25_557_032), short(928), short(0)
+    ('25.6M', '928', '')
+    """
+    if not value:
+        return ""
+    for letter, unit in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if value >= unit:
+            return f"{value / unit:.3g}{letter}"
+    return str(value)
