@@ -96,8 +96,14 @@ def test_pages_are_whole_and_fetch_nothing(page: object) -> None:
 
 
 def test_hostile_names_harm_nobody() -> None:
-    spoiled = dataclasses.replace(a_field(), model=HOSTILE, module=HOSTILE, global_by=(HOSTILE,), unknown=HOSTILE)
-    for text in (field.render(spoiled), why.render(dataclasses.replace(a_why(), model=HOSTILE)), an_inspection()):
+    spoiled = dataclasses.replace(
+        a_field(), model=HOSTILE, name=HOSTILE, module=HOSTILE, global_by=(HOSTILE,), unknown=HOSTILE
+    )
+    for text in (
+        field.render(spoiled),
+        why.render(dataclasses.replace(a_why(), model=HOSTILE, name=HOSTILE)),
+        an_inspection(),
+    ):
         Reader(text).assert_fetches_nothing()
         assert "<script>alert" not in text
         assert "\x1b" not in text
@@ -242,6 +248,26 @@ def test_terms_lie_where_their_places_look() -> None:
     dots = [a for tag, a in reader.tags if tag == "circle" and (a.get("class") or "").startswith("dot")]
     assert {(a["class"] or "").split()[1] for a in dots} <= {"more", "less"}
     assert len(dots) >= 5
+
+
+class ChannelsLast(nn.Module):
+    """Takes (B, H, W, C)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.avg_pool2d(x.permute(0, 3, 1, 2), 3, 1)
+
+
+def test_pixels_of_a_picture_with_channels_last() -> None:
+    graph = functional(capture(ChannelsLast(), torch.zeros(1, 12, 16, 3)))
+    x = np.random.default_rng(0).random((1, 12, 16, 3), np.float32)
+    values = evaluate(graph, {}, x)
+    trace = record_why("last", graph, values, graph.nodes[-1].name, (0, 1, 4, 9), 9)
+    assert trace.input_hw == (12, 16)
+    assert trace.steps[0].box == (4, 9, 7, 12)
+    (term,) = trace.steps[-1].found.terms
+    assert trace.steps[-1].places == ((term.index[1], term.index[2], term.index[1] + 1, term.index[2] + 1),)
+    assert 4 <= term.index[1] < 7
+    assert 9 <= term.index[2] < 12
 
 
 def test_bars_to_the_right_add_and_to_the_left_take_away() -> None:
