@@ -300,3 +300,13 @@ def test_a_number_belongs_to_a_unit_and_a_unit_to_numbers(node: str) -> None:
     for unit in ((0, 0), (9, 21), (15, 31)):
         index = one.index(unit)
         assert one.unit_of([i if isinstance(i, int) else 0 for i in index]) == unit
+
+
+def test_a_field_in_pieces_around_a_border_has_no_share_of_padding() -> None:
+    class Around(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.avg_pool2d(torch.roll(F.avg_pool2d(x, 3, 1, 1), (2,), (2,)), 3, 1)
+
+    one = fields(Around(), 1, 3, 12, 12)["avg_pool2d_1"]
+    assert one.padding_share((0, 5)) is None
+    assert one.padding_share((5, 5)) == 0

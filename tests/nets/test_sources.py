@@ -139,3 +139,13 @@ def test_recipes_that_are_not_there_are_said(spec: str, words: str) -> None:
     import_peer("timm")
     with pytest.raises(PhotositeError, match=words):
         find_recipe(spec)
+
+
+def test_a_backbone_is_not_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("downloads nothing")
+
+    monkeypatch.setattr("torch.hub.load_state_dict_from_url", refused)
+    monkeypatch.setattr("torch.hub.download_url_to_file", refused)
+    model = find_model("torchvision:lraspp_mobilenet_v3_large", "random")
+    assert sum(parameter.numel() for parameter in model.parameters()) == 3_221_538

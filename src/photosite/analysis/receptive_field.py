@@ -177,13 +177,15 @@ class ReceptiveField:
         """The share of a unit's field, as a box, that lies beyond the input's borders.
 
         Returns:
-            0 … 1; None where the field is not known.
+            0 … 1; None where the field is not known, or lies in pieces around a border.
         """
         box = self.unit_box(unit)
         if box is None:
             return None
         inside = (box[2] - box[0]) * (box[3] - box[1])
         rows, columns = (self.interval(way, place) for way, place in zip(DIRECTIONS, unit, strict=True))
+        if box[0] < rows[0] or box[1] < columns[0] or box[2] > rows[1] + 1 or box[3] > columns[1] + 1:
+            return None  # rolled around a border: it sees pieces at both ends
         return 1 - inside / ((rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1))
 
     def places_seeing(self, way: str, pixel: int) -> list[Interval] | None:

@@ -11,6 +11,7 @@ Recipes are named likewise, see `find_recipe`.
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -119,7 +120,9 @@ def _torchvision(name: str) -> nn.Module:
     known = torchvision.models.list_models()
     if name.lower() not in known:
         raise UnknownNameError("torchvision model", name, known)
-    options = {"init_weights": True} if name.lower() in ("googlenet", "inception_v3") else {}
+    options: dict[str, Any] = {"init_weights": True} if name.lower() in ("googlenet", "inception_v3") else {}
+    if "weights_backbone" in inspect.signature(torchvision.models.get_model_builder(name)).parameters:
+        options["weights_backbone"] = None  # else torchvision downloads a trained one
     model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
     try:
         entry = torchvision.models.get_model_weights(name).DEFAULT
