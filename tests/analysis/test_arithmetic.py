@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import Any
@@ -56,9 +57,8 @@ def test_terms_sum_up_everywhere(network: type[nn.Module]) -> None:
     graph, values = run(network(), torch.randn(2, 3, 64, 64))
     sums = check_everywhere(graph, values)
     for kind in ("conv2d", "linear", "batch_norm", "layer_norm", "max_pool2d", "add", "relu", "adaptive_avg_pool2d",
-                 "scaled_dot_product_attention", "cat", "permute"):  # fmt: skip
+                 "scaled_dot_product_attention", "cat", "permute", "gelu"):  # fmt: skip
         assert sums.get(kind, True), kind
-    assert sums.get("gelu", True)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("moveaxis.intlist movedim.intlist", (V, [0, 1], [1, 2]), {}), ("repeat_interleave.self_int", (X, 2, 1), {}),
     ("repeat_interleave.self_Tensor", (X, np.array([1, 2, 3]), 0), {}), ("view_as_real", (X + 1j * Y,), {}),
     ("view_as_complex", (noise(3, 2),), {}), ("to.device", (X, "cpu", np.dtype("float64")), {}),
-    ("embedding", (X, np.array([[2, 0], [1, 1]]), 1), {}), ("gather", (X, 1, np.array([[3, 0], [1, 1]])), {}),
+    ("embedding", (X, np.array([[1, 1], [1, 1]]), 1), {}), ("gather", (X, 1, np.array([[3, 0], [1, 2]])), {}),
     ("take_along_dim", (X, np.array([[3, 0]]), 1), {}), ("index.Tensor", (X, [np.array([2, 0]), np.array([1, 1])]), {}),
     ("index_put", (X, [np.array([2, 0])], Y[:2]), {}), ("index_put", (X, [np.array([2, 2])], Y[:2], True), {}),
     ("index_add", (X, 0, np.array([2, 2]), Y[:2]), {"alpha": 2}), ("index_select", (X, 1, np.array([3, 0])), {}),
@@ -225,8 +225,8 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("adaptive_avg_pool2d adaptive_max_pool2d", (Q, [3, 2]), {}),
     ("adaptive_avg_pool3d adaptive_max_pool3d", (R, [2, 2, 3]), {}),
     ("avg_pool2d", (Q, [3, 2], [2, 2], [1, 1], True, True, 5), {}),
-    ("max_pool1d max_pool1d_with_indices", (V, [3], [2], [1], [1], True), {}),
-    ("max_pool2d max_pool2d_with_indices", (Q, [2, 3], [1, 2], [1, 1], [2, 1], True), {}),
+    ("max_pool1d max_pool1d_with_indices", (V, [3], [2], [1], [1]), {}),
+    ("max_pool2d max_pool2d_with_indices", (Q, [2, 3], [1, 2], [0, 1], [2, 1], True), {}),
     ("max_pool3d max_pool3d_with_indices", (R, [2, 2, 2], [1, 2, 2], [1, 0, 1]), {}),
     ("upsample_nearest1d.vec _upsample_nearest_exact1d.vec", (V, [9], None), {}),
     ("upsample_nearest2d.vec _upsample_nearest_exact2d.vec", (Q, [7, 3], None), {}),
@@ -287,8 +287,6 @@ PARTLY = {
     "_native_batch_norm_legit_functional": (1, 2, 3, 4),
 }
 """Rows with several results, and those of them that are no sums: positions, and what norms found of their input."""
-UNSET = ("empty.memory_format", "empty_like", "new_empty")
-"""Rows whose numbers are whatever was there; ours are 0."""
 
 
 def copied(argument: Any) -> Any:
@@ -349,31 +347,34 @@ def movers(op: str, args: Any, kwargs: Any, which: int, at: Any) -> set[tuple[st
 
 
 @pytest.mark.parametrize(("rows", "args", "kwargs"), CASES, ids=[case[0].split()[0] for case in CASES])
-def test_a_number_of_every_row(rows: str, args: Any, kwargs: Any) -> None:
+def test_a_number_of_every_row(rows: str, args: Any, kwargs: Any, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(functools.partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(1)  # thousands of tiny calls: on a busy machine several threads took 40 times as long
     for row in rows.split():
         op = full(row)
         args, kwargs = copied(args), {key: copied(value) for key, value in kwargs.items()}
         graph, values = graph_of(op, args, kwargs)
-        rng = np.random.default_rng(0)
         for which, part in enumerate(of_torch(op, args, kwargs)):
             if not part.size:
                 continue
-            at = tuple(int(rng.integers(side)) for side in part.shape)
+            at = tuple(int(i) for i in np.unravel_index(part.size * 2 // 3, part.shape))
             index = (which, *at) if isinstance(values["it"], list) else at
             found = explain_value(graph, values, "it", index)
             assert all(values[t.source][t.index].real == t.value for t in found.terms if t.source), op
             assert found.is_sum != (row in FUNCTIONS or which in PARTLY.get(row, ())), (op, which)
-            if row in UNSET:
+            if "empty" in row:  # whatever was there; ours are 0
                 continue
             assert found.value == pytest.approx(float(part[at].real), rel=1e-9, abs=1e-12), op  # sums in another order
+            listed = {(term.source, term.index) for term in found.terms if term.source}
+            moving = set() if found.is_sum and listed else movers(op, args, kwargs, which, at)
             if found.is_sum:
-                products = [term.product for term in found.terms]
-                room = 1e-9 * sum(map(abs, products))  # of a scale in double precision, squared and rooted
-                assert math.fsum(products) == pytest.approx(found.value, rel=1e-9, abs=room), op
-                continue
-            listed, moving = {(t.source, t.index) for t in found.terms}, movers(op, args, kwargs, which, at)
-            # something else may hold a truth or a position in place, whatever happens to one of its sources
-            assert moving == listed if part.dtype.kind in "fc" else moving <= listed, (op, which)
+                products = [found.value, *(-term.product for term in found.terms)]
+                assert abs(math.fsum(products)) <= 1e-9 * sum(map(abs, products)), op
+                assert not {name for name, _ in moving if values[name].dtype.kind == "f"}, op
+            elif part.dtype.kind == "b" or "bitwise" in op:  # another operand can hold it in place
+                assert moving <= listed, (op, which)
+            else:
+                assert moving == listed, (op, which)
 
 
 def test_every_row_has_a_number_taken_apart() -> None:
@@ -412,7 +413,7 @@ def calls(draw: st.DrawFn) -> tuple[str, tuple[Any, ...]]:
         draw(st.integers(1, 2)),
         draw(st.integers(1, 2)),
     )
-    dim, ceil, flag = draw(st.integers(-3, 2)), draw(st.booleans()), draw(st.booleans())
+    dim, ceil, flag = draw(st.sampled_from((-1, -2, 0))), draw(st.booleans()), draw(st.booleans())
     x = noise(b + 2, a, c + 2).transpose(1, 0, 2)
     picture = noise(c + 4, 2 * groups, d + 4, a).transpose(3, 1, 0, 2)
     options: dict[str, tuple[Any, ...]] = {
@@ -437,13 +438,12 @@ def calls(draw: st.DrawFn) -> tuple[str, tuple[Any, ...]]:
 
 
 @given(calls(), st.integers(0, 2**32 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_a_piece_gives_the_slopes_of_the_whole(call: tuple[str, tuple[Any, ...]], seed: int) -> None:
     op, args = call
     graph, values = graph_of(op, args, {})
     index = tuple(int(i) for i in np.unravel_index(seed % values["it"].size, values["it"].shape))
-    grad = np.zeros(values["it"].shape)
-    grad[index] = 1
+    grad = np.eye(1, values["it"].size, seed % values["it"].size).reshape(values["it"].shape)
     wanted = dict(node_gradients(graph.node("it"), grad, values))["x0"]
     found = {t.index: t.factor for t in explain_value(graph, values, "it", index).terms if t.source == "x0"}
     for at in {*found, *map(tuple, np.argwhere(wanted).tolist())}:
