@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from photosite.analysis.arithmetic import explain_value, follow
-from photosite.analysis.replay import evaluate, node_gradients, run_node
+from photosite.analysis.replay import evaluate, node_gradients
 from photosite.errors import RangeError, UnknownNameError, UnsupportedOpError
-from photosite.graph.ir import FrozenMap, Graph, Node, Ref
 from photosite.graph.table import TABLE
 from tests import zoo
 from tests.analysis.networks import Convolutional, Tokens, ready
-from tests.ops.rows import as_torch, leaves, noise, torch_operation
+from tests.ops.explained import graph_of, leaves
+from tests.ops.rows import as_torch, noise, torch_operation
 
 
 def run(network: nn.Module, x: torch.Tensor, dtype: torch.dtype = torch.float32) -> tuple[Any, dict[str, Any]]:
@@ -294,23 +294,6 @@ def copied(argument: Any) -> Any:
     if isinstance(argument, list | tuple):
         return type(argument)(map(copied, argument))
     return argument.copy() if isinstance(argument, np.ndarray) else argument
-
-
-def graph_of(op: str, args: Any, kwargs: Any) -> tuple[Graph, dict[str, Any]]:
-    """A graph of one node, and all values."""
-    values: dict[str, Any] = {}
-
-    def named(argument: Any) -> Any:
-        if isinstance(argument, np.ndarray):
-            values[f"x{len(values)}"] = argument
-            return Ref(f"x{len(values) - 1}")
-        if isinstance(argument, np.dtype):
-            return f"torch.{argument}"
-        return tuple(map(named, argument)) if isinstance(argument, list | tuple) else argument
-
-    arguments, words = tuple(map(named, args)), FrozenMap({key: named(value) for key, value in kwargs.items()})
-    graph = Graph((Node("it", op, args=arguments, kwargs=words, inputs=tuple(values)),), tuple(values), ("it",))
-    return graph, {**values, "it": run_node(graph.node("it"), values)}
 
 
 def of_torch(op: str, args: Any, kwargs: Any) -> list[np.ndarray]:

@@ -16,12 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from photosite.analysis.arithmetic import Explanation, explain_value
-from photosite.analysis.crops import crop
-from photosite.analysis.replay import run_node
 from photosite.errors import PhotositeError
-from photosite.graph.ir import FrozenMap, Graph, Node, Ref
 from photosite.graph.table import TABLE
+from tests.ops.explained import check_explanation, leaves
 
 DTYPES = {
     np.dtype(name): getattr(torch, name)
@@ -58,11 +55,6 @@ def as_torch(argument: Any, *, grad: bool = False) -> Any:
     if isinstance(argument, list | tuple):
         return [as_torch(part, grad=grad) for part in argument]
     return argument
-
-
-def leaves(value: Any) -> list[Any]:
-    """A value, or all parts of a list of values, in order."""
-    return [leaf for part in value for leaf in leaves(part)] if isinstance(value, list | tuple) else [value]
 
 
 def assert_near(found: Any, wanted: torch.Tensor, tolerance: float | None, what: str, least: float = 0.0) -> None:
@@ -104,7 +96,7 @@ def check_row(op: str, *args: Any, tolerance: float | None = None, gradients: bo
         assert_near(a, b, tolerance, f"{op}: result {number}")
     if _explained[op] < EXPLAINED:
         _explained[op] += 1
-        _check_explanation(op, args, kwargs, ours)
+        check_explanation(op, args, kwargs)
     if gradients:
         _check_gradients(op, args, kwargs, ours, [*their_args, *their_kwargs.values()], theirs, tolerance)
     after = [leaf for leaf in leaves([*args, *kwargs.values()]) if isinstance(leaf, np.ndarray)]
@@ -116,61 +108,6 @@ def check_row(op: str, *args: Any, tolerance: float | None = None, gradients: bo
 EXPLAINED = 6
 """How many of the first cases of each row have a number of theirs taken apart."""
 _explained: Counter[str] = Counter()
-
-
-def _check_explanation(op: str, args: Any, kwargs: Any, ours: Any) -> None:
-    """Take numbers of a row's value apart: the terms of a sum sum up to it, those of a function are what it reads."""
-    values: dict[str, Any] = {}
-
-    def named(argument: Any) -> Any:
-        if isinstance(argument, np.ndarray):
-            values[f"x{len(values)}"] = argument.astype(np.float64) if argument.dtype.kind == "f" else argument
-            return Ref(f"x{len(values) - 1}")
-        if isinstance(argument, np.dtype):
-            return f"torch.{argument}"
-        return tuple(map(named, argument)) if isinstance(argument, list | tuple) else argument
-
-    arrays = [leaf for leaf in leaves([*args, ours]) if isinstance(leaf, np.ndarray)]
-    if any(array.dtype.kind == "c" or array.dtype == np.float16 for array in arrays):
-        return
-    arguments, words = tuple(map(named, args)), FrozenMap({key: named(value) for key, value in kwargs.items()})
-    node = Node("it", op, args=arguments, kwargs=words, inputs=tuple(values))
-    graph = Graph((node,), tuple(values), ("it",))
-    values["it"] = run_node(node, values)
-    rng = np.random.default_rng(len(values))
-    for which, part in enumerate(leaves(values["it"])):
-        if not part.size:
-            continue
-        index = tuple(int(rng.integers(side)) for side in part.shape)
-        several = isinstance(values["it"], list)
-        found = explain_value(graph, values, "it", (which, *index) if several else index)
-        kinds_of_terms[op] = found.said if found.is_sum else ""
-        assert all(values[term.source][term.index] == term.value for term in found.terms if term.source), op
-        if found.is_sum and np.isfinite(found.value):
-            scale = max(abs(found.value), sum(abs(term.product) for term in found.terms), 1e-30)
-            assert abs(found.residual) <= 1e-6 * scale, (op, found)
-        elif not found.is_sum and not several and crop(node, values, index).boxes:
-            _check_sources(node, values, (which, *index) if several else index, found, rng)
-
-
-def _check_sources(
-    node: Node, values: dict[str, Any], index: Any, found: Explanation, rng: np.random.Generator
-) -> None:
-    """Whatever a number was not made from can change without changing it."""
-    listed = {(term.source, term.index) for term in found.terms}
-    for name in node.inputs:
-        if values[name].dtype.kind == "f" and values[name].size:
-            at = tuple(int(rng.integers(side)) for side in values[name].shape)
-            if (name, at) not in listed:
-                other = values[name].copy()
-                other[at] = other[at] * 0.5 + 0.1
-                again = run_node(node, {**values, name: other})
-                now = again[index[0]][index[1:]] if isinstance(again, list) else again[index]
-                np.testing.assert_equal(np.asarray(now, np.float64), np.asarray(found.value), node.op)
-
-
-kinds_of_terms: dict[str, str] = {}
-"""By operation: what was said of the sum that its number is; "" for a function."""
 
 
 def _check_gradients(

@@ -11,15 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from photosite.analysis.arithmetic_gates import gated
-from photosite.analysis.arithmetic_sources import is_function, said_of, sources
-from photosite.analysis.arithmetic_taken import taken_from
-from photosite.analysis.crops import Index
-from photosite.analysis.terms import SUMS, TAKEN, Term, terms_of
+from photosite.analysis.terms.reading import read
+from photosite.analysis.terms.sources import sources
+from photosite.analysis.terms.term import Index, Term
 from photosite.errors import RangeError, UnsupportedOpError
-from photosite.graph.ir import Graph, Node, Ref
+from photosite.graph.ir import Graph
 from photosite.graph.table import TABLE
 
 
@@ -77,7 +73,7 @@ def explain_value(graph: Graph, values: Mapping[str, Any], name: str, index: Ind
     place = tuple(i % side for i, side in zip(place, value.shape, strict=True))
     index = (*index[: len(index) - len(place)], *place)
     number = float(value[place].real)
-    terms, said = _read(node, values, index, number)
+    terms, said = read(node, values, index, number)
     if terms is None:
         found = sorted(sources(node, values, index), key=lambda term: -_weight(term))
         return Explanation(node.name, node.op, index, number, tuple(found), False, math.nan, said)
@@ -110,29 +106,6 @@ def follow(graph: Graph, values: Mapping[str, Any], name: str, index: Index, dep
             break
         name, index = inner.source, inner.index
     return steps
-
-
-def _read(node: Node, values: Mapping[str, Any], index: Index, number: float) -> tuple[list[Term] | None, str]:
-    """The terms in the closest reading that there is; None for a function. And what the operation does, in words."""
-    if node.op == "getitem":
-        return terms_of(node, values, index, number)
-    if is_function(node, values, index):
-        return None, said_of(node)
-    term = taken_from(node, values, index)
-    if term is not None:
-        return [term], "taken over"
-    real = _as_real(node, values)
-    found = gated(node, real, index, number) or terms_of(node, real, index, number)
-    return found if found[0] is not None else (None, said_of(node))
-
-
-def _as_real(node: Node, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Whole numbers that are summed or moved as real ones: they have terms as well, and no gradients to tell them."""
-    operands = range(1) if node.kind in TAKEN else SUMS.get(node.kind, ((), ""))[0]
-    read = [node.args[i] for i in operands if i < len(node.args)]
-    names = [node.name, *(argument.name for argument in read if isinstance(argument, Ref))]
-    whole = all(not isinstance(values[name], list) and values[name].dtype.kind in "iu" for name in names)
-    return {**values, **{name: values[name].astype(np.float64) for name in names}} if whole and read else values
 
 
 def _weight(term: Term) -> float:

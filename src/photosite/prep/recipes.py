@@ -91,7 +91,7 @@ def list_recipes() -> list[str]:
     """The names of all recipes, sorted.
 
     >>> list_recipes()
-    ['cifar10', 'cifar10-imagenet-norm', 'imagenet']
+    ['cifar10', 'cifar10-imagenet-norm', 'clip', 'imagenet', 'siglip']
     """
     return sorted(RECIPES)
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from photosite.analysis.terms import Term
+from photosite.analysis.terms.term import Term
 from photosite.report.numbers import number
 from photosite.report.page import fill
 from photosite.report.sheet import Rectangle, Sheet, sheet

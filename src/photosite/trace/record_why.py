@@ -9,7 +9,7 @@ from typing import Any
 from photosite import __version__
 from photosite.analysis.arithmetic import Explanation, follow
 from photosite.analysis.receptive_field import ReceptiveFields
-from photosite.analysis.terms import Term
+from photosite.analysis.terms.term import Term
 from photosite.graph.ir import Graph
 from photosite.prep.geometry import Geometry
 from photosite.prep.recipe import Picture

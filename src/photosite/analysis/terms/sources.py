@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from photosite.analysis.arithmetic_taken import Call, call_of
-from photosite.analysis.crops import Box, Index, crop
 from photosite.analysis.replay import run_node
-from photosite.analysis.terms import Term, sources_of
+from photosite.analysis.terms.crops import Box, crop
+from photosite.analysis.terms.sums import slopes
+from photosite.analysis.terms.term import Call, Index, Term, call_of
 from photosite.errors import PhotositeError
 from photosite.graph.ir import Node
 from photosite.graph.reach import mixing
@@ -50,13 +50,21 @@ def sources(node: Node, values: Mapping[str, Any], index: Index) -> list[Term]:
     if TABLE[node.op].reach is mixing.nothing:
         return []
     several, steep = isinstance(values[node.name], list), not _is_complex(node, values)
-    known = {(term.source, term.index): term for term in sources_of(node, values, index)} if steep else {}
+    known = {(term.source, term.index): term for term in _steep(node, values, index)} if steep else {}
     value = values[node.name][index[0]] if several else values[node.name]
     slope = 0.0 if TABLE[node.op].vjp is not None and steep and value.dtype.kind == "f" else math.nan
     for name, at in _read(node, values, index):
         if (name, at) not in known:
             known[name, at] = Term(name, at, float(values[name][at].real), slope)
     return list(known.values())
+
+
+def _steep(node: Node, values: Mapping[str, Any], index: Index) -> list[Term]:
+    """The numbers that one moves with, each once."""
+    found: dict[Place, float] = {}
+    for name, at, slope in slopes(node, values, index, node.inputs) if TABLE[node.op].vjp is not None else ():
+        found[name, at] = found.get((name, at), 0.0) + slope
+    return [Term(name, at, float(values[name][at].real), slope) for (name, at), slope in found.items()]
 
 
 def _is_complex(node: Node, values: Mapping[str, Any]) -> bool:
@@ -106,7 +114,7 @@ def _elsewhere(node: Node, values: Mapping[str, Any], index: Index) -> Iterator[
             shape = values[name].shape
             width = shape[-1] if shape else 1  # so that what sums up a row stays small too
             other[name] = np.asarray(rng.uniform(0.2, 0.8, shape) / max(width, 1))
-    steep = [(term.source, term.index) for term in sources_of(node, other, index)]
+    steep = [(term.source, term.index) for term in _steep(node, other, index)]
     yield from steep
     for name in node.inputs:
         if name not in {source for source, _ in steep}:

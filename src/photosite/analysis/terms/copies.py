@@ -1,60 +1,85 @@
 """Where a number stood that an operation took over as it is: by its own place, or by a position that it was given.
 
-Read off the positions and not off gradients: whole numbers have none, and neither has a row that does not learn.
+Read off the positions and not off gradients: whole numbers have none, and neither has a row that does not learn. What
+moves numbers about is asked to move their places.
 """
 
 from __future__ import annotations
 
-import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from photosite.analysis.crops import Index
-from photosite.analysis.replay import thawed
-from photosite.analysis.terms import Term
+from photosite.analysis.replay import run_node
+from photosite.analysis.terms.sums import SUMS
+from photosite.analysis.terms.term import Call, Index, Reading, Term, call_of, names_at
 from photosite.graph.ir import Node, Ref
+from photosite.graph.reach import moving, rearranging, slicing, turning
 from photosite.graph.table import TABLE
 
-Call = Mapping[str, Any]
-"""The arguments of an operation, by the names that its function in `ops` gives them."""
 Rule = Callable[[Call, Any, Index], Index | None]
 """From arguments, result and index to the place in the first operand; None where nothing was taken from there."""
 
 
-def call_of(node: Node, values: Mapping[str, Any]) -> Call:
-    """The arguments of a node by name, those that were left out too.
-
-    Args:
-        node: of a functional graph.
-        values: of what it reads.
-    """
-    args, kwargs = thawed(node, values)
-    bound = inspect.signature(TABLE[node.op].value).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return bound.arguments
-
-
-def taken_from(node: Node, values: Mapping[str, Any], index: Index) -> Term | None:
+def copied(node: Node, values: Mapping[str, Any], index: Index, number: float) -> Reading | None:
     """The number that one is a copy of.
 
     Args:
         node: of a functional graph.
         values: of what it reads, and its own.
         index: of the number; of a node with several values, that of the value first.
+        number: the number.
     Returns:
-        Its only term, times 1; None if the operation is none of those that are known to copy.
+        Its only term, times 1, or none for what lies around a picture; None if the operation copies nothing.
     """
+    if node.op == "getitem":
+        several, which = node.args
+        assert isinstance(several, Ref)
+        assert isinstance(which, int)
+        return [Term(several.name, (which, *index), number, 1.0)], "one of several values"
     rule = _RULES.get(node.kind)
-    if rule is None or not node.args or not isinstance(node.args[0], Ref):
-        return None
-    name = node.args[0].name
-    at = rule(call_of(node, values), values[node.name], index)
-    if at is None:
-        return None
-    at = tuple(int(i) % side for i, side in zip(at, values[name].shape, strict=True))
-    return Term(name, at, float(values[name][at].real), 1.0)
+    at = None
+    if rule is not None and node.args and isinstance(node.args[0], Ref):
+        at = rule(call_of(node, values), values[node.name], index)
+    if at is not None:
+        name = names_at(node, 0)[0]
+        at = tuple(int(i) % side for i, side in zip(at, values[name].shape, strict=True))
+        return [Term(name, at, float(values[name][at].real), 1.0)], "taken over"
+    return (_moved(node, values, index, number), "moved, nothing computed") if _moves(node) else None
+
+
+def _moves(node: Node) -> bool:
+    rule = TABLE[node.op].reach
+    home = (moving, rearranging, slicing, turning)
+    return (
+        rule is not None
+        and any(rule.__module__ == one.__name__ for one in home)
+        and node.kind not in SUMS
+        and node.kind not in _COMPUTING
+    )
+
+
+_COMPUTING = frozenset(("glu", "argsort", "one_hot", "sort", "topk"))
+"""Operations that `reach` follows as moving, and that compute something."""
+
+
+def _moved(node: Node, values: Mapping[str, Any], index: Index, number: float) -> list[Term]:
+    """Where a number was before it was moved: the operation moves numbers that say their own place."""
+    places, count = dict(values), 1  # 0 is what lies around
+    for name in dict.fromkeys(names_at(node, 0)):
+        shape = values[name].shape
+        places[name] = np.arange(count, count + math.prod(shape)).reshape(shape)
+        count += math.prod(shape)
+    moved = run_node(node, places)
+    found = int(moved[index[0]][index[1:]] if isinstance(moved, list) else moved[index])
+    for name in dict.fromkeys(names_at(node, 0) if found else []):
+        if found <= values[name].size:
+            at = np.unravel_index(found - 1, values[name].shape)
+            return [Term(name, tuple(int(i) for i in at), number, 1.0)]
+        found -= values[name].size
+    return []
 
 
 def _same(call: Call, result: Any, index: Index) -> Index:
@@ -80,7 +105,7 @@ def _along(call: Call, result: Any, index: Index) -> Index:
     if dim is None:
         return tuple(np.unravel_index(int(positions.reshape(-1)[index[0]]) % x.size, x.shape))
     number = int(positions[tuple(i % side for i, side in zip(index, positions.shape, strict=True))])
-    return _put(index, dim, number)  # an axis of side 1 is repeated: `taken_from` wraps around
+    return _put(index, dim, number)  # an axis of side 1 is repeated: `copied` wraps around
 
 
 def _ordered(call: Call, result: Any, index: Index) -> Index | None:

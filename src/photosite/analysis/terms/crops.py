@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from photosite.analysis.terms.term import Index
 from photosite.graph.ir import Argument, Node, Ref
 from photosite.graph.reach import mixing
 from photosite.graph.table import TABLE
 
-Index = tuple[int, ...]
 Box = tuple[slice, ...]
 Shape = tuple[int, ...]
 
@@ -37,11 +37,15 @@ class Crop:
         """The piece of an operand."""
         return np.asarray(array[self.boxes[name]]) if name in self.boxes else array
 
+    def start(self, name: str) -> Index:
+        """Where a piece begins in the whole operand; () for one that is taken whole."""
+        return tuple(box.start or 0 for box in self.boxes.get(name, ()))
+
     def place(self, name: str, index: Index) -> Index:
         """Where a number of a piece stands in the whole operand."""
-        if name not in self.boxes:
-            return index
-        return tuple(i + (box.start or 0) for i, box in zip(index, self.boxes[name], strict=True))
+        return (
+            tuple(i + start for i, start in zip(index, self.start(name), strict=True)) if name in self.boxes else index
+        )
 
 
 def crop(node: Node, values: Mapping[str, Any], index: Index) -> Crop:

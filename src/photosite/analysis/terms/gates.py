@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from photosite.analysis.arithmetic_taken import Call, call_of
-from photosite.analysis.crops import Index, crop
-from photosite.analysis.terms import Term, terms_of
+from photosite.analysis.terms.crops import crop
+from photosite.analysis.terms.sums import summed
+from photosite.analysis.terms.term import Call, Index, Reading, Term, call_of
 from photosite.graph.ir import Node, Ref
 from photosite.ops.activation import sigmoid, softplus
 from photosite.ops.arrays import Array
 from photosite.ops.gates import hardsigmoid
 from photosite.ops.special import erf
-
-Reading = tuple[list[Term], str]
 
 
 def gated(node: Node, values: Mapping[str, Any], index: Index, number: float) -> Reading | None:
@@ -66,9 +64,10 @@ def _shrunk(name: str, call: Call, index: Index, number: float) -> list[Term]:
 
 def _with_stopped(node: Node, values: Mapping[str, Any], index: Index, number: float) -> Reading | None:
     """The terms that there are, and what was looked at beside them, times 0."""
-    terms, said = terms_of(node, values, index, number)
-    if terms is None:
+    found = summed(node, values, index, number)
+    if found is None:
         return None
+    terms, said = found
     there = {(term.source, term.index) for term in terms}
     piece = crop(node, values, index)
     for name in node.inputs if piece.boxes else node.inputs[:1]:

@@ -1,0 +1,1 @@
+"""What one number is made of, told by the kind of operation that made it."""
