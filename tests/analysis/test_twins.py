@@ -37,7 +37,8 @@ def check_against_twin(model: nn.Module, short: int, long: int, nodes: int = 12)
         maps = [name for name in maps if not blind(found[name], "x" if down else "y")]
         if not maps:
             continue
-        for name in [*maps[:: max(len(maps) // nodes, 1)], maps[-1]]:
+        last_of_jump = {found[name].jump: name for name in maps}  # the end of every stage
+        for name in dict.fromkeys([*maps[:: max(len(maps) // nodes, 1)], *last_of_jump.values(), maps[-1]]):
             axis = next(dim for dim, parts in enumerate(found[name].field.axes) if way in ways_of(parts))
             side = values[name].shape[axis]
             for place in {0, 1, side // 3, side // 2, side // 2 + 1, side - 1} & set(range(side)):

@@ -5,6 +5,7 @@ Told by following rows and columns through the graph, never by names of layers; 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
@@ -33,7 +34,7 @@ class FeatureMap:
     reason: str
 
 
-def find_feature_map(graph: Graph) -> FeatureMap | None:
+def find_feature_map(graph: Graph, fields: Mapping[str, Field] | None = None) -> FeatureMap | None:
     """The last value of a vision model that holds a picture, before its places are pooled, flattened or picked away.
 
     An average over all places ends a map, and so does taking one token out of many. Pooling to a fixed grid directly
@@ -41,11 +42,12 @@ def find_feature_map(graph: Graph) -> FeatureMap | None:
 
     Args:
         graph: from `photosite.graph.capture`.
+        fields: what `known_fields` says of it, where somebody has asked already.
 
     Returns:
         The map; None where the model never holds one (a perceptron on flattened pixels, say).
     """
-    fields = fields_of(graph)
+    fields = known_fields(graph) if fields is None else fields
     used = [node for node in _used(graph) if node.dtype.startswith(("float", "bfloat")) and len(node.shapes) == 1]
     found = [
         (node, held)
@@ -82,7 +84,7 @@ def _used(graph: Graph) -> list[Node]:
     return nodes[::-1]
 
 
-def fields_of(graph: Graph) -> dict[str, Field]:
+def known_fields(graph: Graph) -> dict[str, Field]:
     """What is known of each value's dependence on the picture, by the name of the node.
 
     Args:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photosite.analysis.feature_map import fields_of, picture_layout
+from photosite.analysis.feature_map import known_fields, picture_layout
 from photosite.errors import ShapeError
 from photosite.graph.capture import capture
 from photosite.graph.execute import execute
@@ -57,7 +57,7 @@ class FeatureReader:
     def __init__(self, model: nn.Module, example: Tensor) -> None:
         self.model = model
         self.graph: Graph = capture(model, example)
-        self._fields: dict[str, Field] = fields_of(self.graph)
+        self._fields: dict[str, Field] = known_fields(self.graph)
 
     def place(self, name: str) -> Place:
         """Where the places of a value lie.

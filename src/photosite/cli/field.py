@@ -66,16 +66,12 @@ def field(
     with progress.status("building the model"):
         given = model_and_input(model, weights, recipe, size, image, 1)
     with progress.status("reading it as a graph"):
-        import torch
-
         from photosite.analysis.receptive_field import ReceptiveFields
-        from photosite.graph.capture import capture
-        from photosite.graph.functional import functional
         from photosite.trace.field import field_lines, to_json
         from photosite.trace.record_field import record_field, record_heats
         from photosite.trace.save import dumps
 
-        graph = functional(capture(given.model, torch.from_numpy(given.x)))
+        graph = given.graph()
         found = graph.find(node)
         one = ReceptiveFields(graph)[found.name]
         if place is not None:
@@ -83,10 +79,8 @@ def field(
         elif one.grid is not None:
             place = (one.grid[0] // 2, one.grid[1] // 2)
     sides = given.x.shape[1:3] if given.x.shape[-1] == 3 else given.x.shape[2:]
-    geometry = None
-    if given.picture is not None and given.recipe is not None:
-        geometry = given.recipe.geometry(given.picture.shape[:2])
-    trace = record_field(model, found, one, place, (sides[0], sides[1]), given.picture, geometry, asked, name=node)
+    size_hw = (sides[0], sides[1])
+    trace = record_field(model, found, one, place, size_hw, given.picture, given.geometry, asked, name=node)
     if effective:
         one.index(place or (0, 0))  # says why there are no units
         with progress.status(f"looking at {pictures} pictures"):
@@ -116,16 +110,13 @@ def _effective(
     import torch
 
     from photosite.analysis.effective_field import effective_field
-    from photosite.graph.capture import capture
-    from photosite.graph.functional import functional
 
-    x = torch.from_numpy(given.x)
     batch = min(AT_ONCE, pictures)
-    several = graph if batch == 1 else functional(capture(given.model, x.repeat(batch, *[1] * (x.ndim - 1))))
+    several = graph if batch == 1 else given.graph(batch)
     noise = f"{pictures} picture{'s' if pictures > 1 else ''} of noise"
     found = [(noise, effective_field(several, given.model, node, [unit], pictures)[0])]
     if given.picture is not None:
-        found.append(("this photo", effective_field(graph, given.model, node, [unit], x)[0]))
+        found.append(("this photo", effective_field(graph, given.model, node, [unit], torch.from_numpy(given.x))[0]))
     return found
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from torch import nn
 
+    from photosite.graph.ir import Graph
     from photosite.ops.arrays import Array
+    from photosite.prep.geometry import Geometry
     from photosite.prep.recipe import Picture, Recipe
 
 SIDE = 224
@@ -29,6 +31,23 @@ class ModelInput(NamedTuple):
     x: Array
     picture: Picture | None
     recipe: Recipe | None
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """Where the photo's pixels went; None without a photo."""
+        if self.picture is None or self.recipe is None:
+            return None
+        return self.recipe.geometry(self.picture.shape[:2])
+
+    def graph(self, batch: int = 1) -> Graph:
+        """The model as a functional graph, for so many pictures at once."""
+        import torch
+
+        from photosite.graph.capture import capture
+        from photosite.graph.functional import functional
+
+        x = torch.from_numpy(self.x[:1])
+        return functional(capture(self.model, x.repeat(batch, *[1] * (x.ndim - 1))))
 
 
 def model_and_input(

@@ -57,23 +57,16 @@ def why(
     with progress.status("building the model"):
         given = model_and_input(model, weights, recipe, size, image, 1)
     with progress.status("running it"):
-        import torch
-
         from photosite.analysis.replay import evaluate
-        from photosite.graph.capture import capture
         from photosite.graph.execute import model_arrays
-        from photosite.graph.functional import functional
         from photosite.trace.record_why import DEPTH_OF_PAGES, record_why, to_json
         from photosite.trace.save import dumps
 
-        graph = functional(capture(given.model, torch.from_numpy(given.x)))
+        graph = given.graph()
         graph.find(node)  # refused before anything is run
         values = evaluate(graph, model_arrays(given.model), given.x)
-        geometry = None
-        if given.picture is not None and given.recipe is not None:
-            geometry = given.recipe.geometry(given.picture.shape[:2])
         steps = depth or (DEPTH_OF_PAGES if out is not None else 1)
-        trace = record_why(model, graph, values, node, place, steps, given.picture, geometry)
+        trace = record_why(model, graph, values, node, place, steps, given.picture, given.geometry)
     written = ""
     if out is not None:
         from photosite.cli.photo import write_page

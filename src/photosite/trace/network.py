@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from photosite.analysis.feature_map import FeatureMap, fields_of, find_feature_map, picture_layout
+from photosite.analysis.feature_map import FeatureMap, find_feature_map, known_fields, picture_layout
 from photosite.graph.execute import execute
 from photosite.graph.ir import Graph, Node
 from photosite.graph.reach.field import Field
@@ -55,8 +55,8 @@ def follow_network(graph: Graph, model: nn.Module, x: npt.NDArray[np.float32], r
     """
     value = torch.from_numpy(x)
     times = _times(graph, model, value, runs)
-    found = find_feature_map(graph)
-    fields = fields_of(graph)
+    fields = known_fields(graph)
+    found = find_feature_map(graph, fields)
     names = step_names(graph)
     stations = _stations(graph, found)
     steps: list[Step] = []
