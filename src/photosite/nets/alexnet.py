@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from photosite.nets.classifier import Classifier, behind
+from photosite.nets.classifier import Level, Stack, behind
 from photosite.nets.registry import ModelInfo, register
 
 
-class AlexNet(Classifier):
+class AlexNet(Stack):
     """Five convolutions, three linear layers: large kernels first, a pool behind three of them.
 
     Matches: torchvision.models.AlexNet, same parameter names.
     Source: Krizhevsky 2014, One weird trick for parallelizing convolutional neural networks.
     """
 
-    def __init__(self, *, num_classes: int = 1000, dropout: float = 0.5) -> None:
+    def __init__(self, *, num_classes: int = 1000, in_chans: int = 3, dropout: float = 0.5) -> None:
         """Build the network with fresh weights.
 
         Args:
             num_classes: outputs of the last layer; 0 leaves it out, the output is then (B, 4096).
+            in_chans: channels of the pictures.
             dropout: share of what the first two linear layers get that is left out in training.
         """
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(3, 64, 11, stride=4, padding=2),
+            nn.Conv2d(in_chans, 64, 11, stride=4, padding=2),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(3, stride=2),
             nn.Conv2d(64, 192, 5, padding=2),
@@ -49,15 +50,11 @@ class AlexNet(Classifier):
             nn.Linear(4096, num_classes) if num_classes else nn.Identity(),
         )
         self.width, self.reduction, self.min_size, self.num_classes = 256, 32, 63, num_classes
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Compute the feature map: (B, 3, H, W) to (B, 256, h, w), 6 x 6 for 224 px.
-
-        Raises:
-            ShapeError: x is not (B, 3, H, W), or a side is below 63.
-        """
-        features: Tensor = self.features(self.check(x))
-        return features
+        self.in_chans = in_chans
+        self.levels = tuple(
+            Level(f"features.{number}", channels, reduction)
+            for number, channels, reduction in ((1, 64, 4), (4, 192, 8), (11, 256, 16), (12, 256, 32))
+        )
 
     def forward_head(self, features: Tensor, *, pre_logits: bool = False) -> Tensor:
         """Bring the map to 6 x 6 and classify it: (B, 256, h, w) to (B, num_classes), or (B, 4096)."""

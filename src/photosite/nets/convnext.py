@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photosite.nets.classifier import Classifier
+from photosite.nets.classifier import Level, Stack
 from photosite.nets.registry import ModelInfo, register
 from photosite.nets.stochastic_depth import StochasticDepth
 
@@ -72,12 +72,14 @@ class Block(nn.Module):
         return found + x
 
 
-class ConvNeXt(Classifier):
+class ConvNeXt(Stack):
     """Patches of 4 x 4, then four stages of blocks, each behind a halving.
 
     Matches: torchvision.models.ConvNeXt, same parameter names.
     Source: Liu et al. 2022, A ConvNet for the 2020s.
     """
+
+    first_layer = "features.0.0"
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class ConvNeXt(Classifier):
         widths: tuple[int, int, int, int],
         *,
         num_classes: int = 1000,
+        in_chans: int = 3,
         layer_scale: float = 1e-6,
         drop: float = 0.0,
     ) -> None:
@@ -94,12 +97,13 @@ class ConvNeXt(Classifier):
             depths: blocks in each stage.
             widths: channels of each stage.
             num_classes: outputs of the last layer; 0 leaves it out, the output is then (B, width).
+            in_chans: channels of the pictures.
             layer_scale: where the scale of each block starts.
             drop: how often the last block is left out in training; the others less, in proportion to their place.
         """
         super().__init__()
         self.features = nn.Sequential(
-            nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=4), ChannelNorm(widths[0], eps=1e-6))
+            nn.Sequential(nn.Conv2d(in_chans, widths[0], 4, stride=4), ChannelNorm(widths[0], eps=1e-6))
         )
         number, count = 0, sum(depths)
         for stage, (depth, width) in enumerate(zip(depths, widths, strict=True)):
@@ -116,21 +120,15 @@ class ConvNeXt(Classifier):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         last = nn.Linear(widths[-1], num_classes) if num_classes else nn.Identity()
         self.classifier = nn.Sequential(ChannelNorm(widths[-1], eps=1e-6), nn.Flatten(1), last)
-        self.width, self.reduction, self.num_classes = widths[-1], 32, num_classes
+        self.width, self.reduction, self.num_classes, self.in_chans = widths[-1], 32, num_classes, in_chans
+        self.levels = tuple(
+            Level(f"features.{2 * stage + 1}", width, 4 * 2**stage) for stage, width in enumerate(widths)
+        )
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Compute the feature map: (B, 3, H, W) to (B, width, H / 32, W / 32), rounded down.
-
-        Raises:
-            ShapeError: x is not (B, 3, H, W), or a side is below 32.
-        """
-        features: Tensor = self.features(self.check(x))
-        return features
 
     def forward_head(self, features: Tensor, *, pre_logits: bool = False) -> Tensor:
         """Average over space, normalize and classify: (B, width, h, w) to (B, num_classes), or (B, width)."""

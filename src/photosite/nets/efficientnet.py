@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from photosite.nets.classifier import Classifier
+from photosite.nets.classifier import Level, Stack
 from photosite.nets.registry import ModelInfo, register
 from photosite.nets.stochastic_depth import StochasticDepth
 
@@ -174,18 +174,21 @@ class Block(nn.Module):
         return self.stochastic_depth(found) + x if self.residual else found
 
 
-class EfficientNet(Classifier):
+class EfficientNet(Stack):
     """A stem, stages of inverted residuals, a wide 1 x 1 convolution, a mean, one linear layer.
 
     Matches: torchvision.models.EfficientNet, same parameter names.
     Source: Tan and Le 2019, 2021.
     """
 
+    first_layer = "features.0.0"
+
     def __init__(
         self,
         stages: tuple[Stage, ...],
         *,
         num_classes: int = 1000,
+        in_chans: int = 3,
         last: int | None = None,
         dropout: float = 0.2,
         drop: float = 0.2,
@@ -196,15 +199,21 @@ class EfficientNet(Classifier):
         Args:
             stages: what its blocks are.
             num_classes: outputs of the last layer; 0 leaves it out, the output is then (B, width).
+            in_chans: channels of the pictures.
             last: channels of the feature map; four times those of the last stage if not given.
             dropout: share left out in front of the last layer in training.
             drop: how often the last block is left out in training; the others less, in proportion to their place.
             norm: makes the norm for so many channels.
         """
         super().__init__()
-        self.features = nn.Sequential(convolution(3, stages[0].before, 3, 2, norm))
+        self.features = nn.Sequential(convolution(in_chans, stages[0].before, 3, 2, norm))
         number, count = 0, sum(stage.count for stage in stages)
-        for stage in stages:
+        levels: list[Level] = []
+        for place, stage in enumerate(stages, 1):
+            reduction = (levels[-1].reduction if levels else 2) * stage.stride
+            if levels and stage.stride == 1:
+                levels.pop()  # the last stage of each size counts
+            levels.append(Level(f"features.{place}", stage.channels, reduction))
             blocks = nn.Sequential()
             for index in range(stage.count):
                 one = stage if index == 0 else replace(stage, before=stage.channels, stride=1)
@@ -217,7 +226,8 @@ class EfficientNet(Classifier):
         self.classifier = nn.Sequential(
             nn.Dropout(dropout, inplace=True), nn.Linear(width, num_classes) if num_classes else nn.Identity()
         )
-        self.width, self.reduction, self.num_classes = width, 32, num_classes
+        self.width, self.reduction, self.num_classes, self.in_chans = width, 32, num_classes, in_chans
+        self.levels = tuple(levels)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
@@ -227,15 +237,6 @@ class EfficientNet(Classifier):
                 bound = 1 / math.sqrt(module.out_features)
                 nn.init.uniform_(module.weight, -bound, bound)
                 nn.init.zeros_(module.bias)
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Compute the feature map: (B, 3, H, W) to (B, width, H / 32, W / 32), rounded up.
-
-        Raises:
-            ShapeError: x is not (B, 3, H, W), or a side is below 32.
-        """
-        features: Tensor = self.features(self.check(x))
-        return features
 
     def forward_head(self, features: Tensor, *, pre_logits: bool = False) -> Tensor:
         """Average over space and classify: (B, width, h, w) to (B, num_classes), or (B, width)."""

@@ -6,16 +6,16 @@ only in stem, widths and shortcut. Knows nothing of names, weights files or reci
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from photosite.errors import RangeError, ShapeError
+from photosite.errors import RangeError
 from photosite.nets.blocks import BasicBlock, Bottleneck, Shortcut, StrideOn, initialize
-from photosite.shapes import shape_text
+from photosite.nets.classifier import Classifier, Level
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,13 @@ IMAGENET_STEM = Stem(channels=64, kernel=7, stride=2, pool=True)
 CIFAR_STEM = Stem(channels=16, kernel=3)
 
 
-class ResNet(nn.Module):
+class ResNet(Classifier):
     """A residual network; also the plain twin of one, with `shortcut="none"`.
 
     Parameter names are torchvision's (`conv1`, `bn1`, `layer1.0.conv1` ..., `fc`), so that its checkpoints load.
-    Attributes:
-        width: channels of the feature map, which is also the width D of a token.
-        reduction: input pixels per cell of the feature map, along each axis.
-        min_size: the smallest side that the network takes.
     """
+
+    first_layer = "conv1"
 
     def __init__(
         self,
@@ -56,6 +54,7 @@ class ResNet(nn.Module):
         shortcut: Shortcut = "projection",
         stride_on: StrideOn = "3x3",
         num_classes: int = 1000,
+        in_chans: int = 3,
         min_size: int = 32,
         zero_last_norm: bool = False,
         block_options: Mapping[str, Any] | None = None,
@@ -71,6 +70,7 @@ class ResNet(nn.Module):
             shortcut: "projection" (option B), "padding" (option A) or "none" (a plain network).
             stride_on: which convolution of a bottleneck strides.
             num_classes: outputs of the last layer; 0 leaves it out, the output is then (B, width).
+            in_chans: channels of the pictures.
             min_size: the smallest side in pixels that `forward` accepts.
             zero_last_norm: start residual blocks as the identity.
             block_options: further arguments of each block, such as `groups`.
@@ -87,12 +87,16 @@ class ResNet(nn.Module):
                 f"ResNet: stride_on wants '3x3' or '1x1', got {stride_on!r}; "
                 f"shortcut wants 'projection', 'padding' or 'none', got {shortcut!r}"
             )
-        self.conv1 = nn.Conv2d(3, stem.channels, stem.kernel, stride=stem.stride, padding=stem.kernel // 2, bias=False)
+        self.conv1 = nn.Conv2d(
+            in_chans, stem.channels, stem.kernel, stride=stem.stride, padding=stem.kernel // 2, bias=False
+        )
         self.bn1 = nn.BatchNorm2d(stem.channels)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem.pool else None
         self.stages: tuple[str, ...] = tuple(f"layer{number}" for number in range(1, len(depths) + 1))
         channels = stem.channels
+        self.reduction = stem.stride * (2 if stem.pool else 1)
+        levels = [Level("relu", channels, stem.stride)] if stem.pool else []
         for name, depth, width, stride in zip(self.stages, depths, widths, strides, strict=True):
             stage = nn.Sequential()
             for index in range(depth):
@@ -100,32 +104,20 @@ class ResNet(nn.Module):
                 stage.append(block(channels, width, first, shortcut, stride_on, **(block_options or {})))
                 channels = width * block.expansion
             self.add_module(name, stage)
-        self.width = channels
-        self.reduction = stem.stride * (2 if stem.pool else 1)
-        for stride in strides:
             self.reduction *= stride
-        self.min_size = min_size
-        self.num_classes = num_classes
+            levels.append(Level(name, channels, self.reduction))
+        self.levels = tuple(levels)
+        self.width, self.min_size, self.num_classes, self.in_chans = channels, min_size, num_classes, in_chans
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, num_classes) if num_classes else nn.Identity()
         initialize(self, zero_last_norm=zero_last_norm)
 
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Compute the feature map: (B, 3, H, W) to (B, width, H / reduction, W / reduction), rounded up.
-
-        Raises:
-            ShapeError: x is not (B, 3, H, W), or a side is below `min_size`.
-        """
-        if x.ndim != 4 or x.shape[1] != 3:
-            raise ShapeError(f"ResNet: x wants (B, 3, H, W), channels first, got {shape_text(x.shape)}")
-        if min(x.shape[2], x.shape[3]) < self.min_size:
-            raise ShapeError(f"ResNet: x wants sides of at least {self.min_size} px, got {shape_text(x.shape[2:])}")
-        x = self.relu(self.bn1(self.conv1(x)))
-        if self.maxpool is not None:
-            x = self.maxpool(x)
-        for name in self.stages:
-            x = getattr(self, name)(x)
-        return x
+    def steps(self) -> Iterator[tuple[str, nn.Module]]:
+        """Give the stem's layers, then the stages."""
+        for name in ("conv1", "bn1", "relu", "maxpool", *self.stages):
+            layer = getattr(self, name)
+            if layer is not None:
+                yield name, layer
 
     def forward_head(self, features: Tensor, *, pre_logits: bool = False) -> Tensor:
         """Average the feature map over space and classify: (B, width, h, w) to (B, num_classes).
@@ -134,7 +126,3 @@ class ResNet(nn.Module):
         """
         x = torch.flatten(self.avgpool(features), 1)  # (B, width)
         return x if pre_logits else self.fc(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Classify pictures: (B, 3, H, W), normalized by the recipe, to logits (B, num_classes)."""
-        return self.forward_head(self.forward_features(x))

@@ -29,15 +29,33 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 class PatchEmbedding(nn.Module):
     """Patches side by side, each through one linear layer: a convolution whose stride is its kernel."""
 
-    def __init__(self, patch: int, width: int, *, bias: bool = True) -> None:
+    def __init__(self, patch: int, width: int, *, in_chans: int = 3, bias: bool = True) -> None:
         """Build the layer for square patches of `patch` pixels."""
         super().__init__()
-        self.proj = nn.Conv2d(3, width, patch, stride=patch, bias=bias)
+        self.proj = nn.Conv2d(in_chans, width, patch, stride=patch, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, rows x columns, width), row by row; what is left over at the ends is unseen."""
+        """(B, in_chans, H, W) to (B, width, rows, columns); what is left over at the ends is unseen."""
         patches: Tensor = self.proj(x)
-        return patches.flatten(2).transpose(1, 2)
+        return patches
+
+
+class HybridEmbedding(nn.Module):
+    """The maps of a convolutional network in place of the picture, each place or patch of places a token.
+
+    Source: Dosovitskiy et al. 2020, section 3.1, Hybrid Architecture.
+    """
+
+    def __init__(self, backbone: nn.Module, channels: int, patch: int, width: int) -> None:
+        """Put one linear layer behind a network that gives so many channels."""
+        super().__init__()
+        self.backbone = backbone
+        self.proj = nn.Conv2d(channels, width, patch, stride=patch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, width, rows, columns)."""
+        patches: Tensor = self.proj(self.backbone(x))
+        return patches
 
 
 class Attention(nn.Module):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photosite.nets.classifier import Classifier
+from photosite.errors import UnknownNameError
+from photosite.nets.classifier import Classifier, Format, Level
 from photosite.nets.registry import ModelInfo, register
-from photosite.nets.transformer import AttentionPool, Block, PatchEmbedding
+from photosite.nets.standardized import Backbone, Stem
+from photosite.nets.transformer import AttentionPool, Block, HybridEmbedding, PatchEmbedding
 
 Pool = Literal["token", "question"]
 
@@ -37,7 +40,8 @@ class Tower:
         eps: of the norms.
         layer_scale: where the scale of each block starts; None for none.
         pool: what is classified: the class token, or the answer to a learned question.
-        antialias: whether position embeddings are smoothed when they are brought to a smaller grid.
+        stem: blocks in each stage of the residual network in front of the patches, which are then of its map; () for
+            its stem alone, None for no such network.
     """
 
     patch: int
@@ -55,7 +59,33 @@ class Tower:
     eps: float = 1e-6
     layer_scale: float | None = None
     pool: Pool = "token"
-    antialias: bool = True
+    stem: tuple[int, ...] | None = None
+
+
+class Interpolation(NamedTuple):
+    """How a publisher brings position embeddings to another grid: bicubic, in float32.
+
+    Attributes:
+        antialias: whether they are smoothed on the way to a smaller grid.
+        align_corners: whether the outermost places stay where they are.
+        offset: added to the wanted sides before the scale is computed, so that rounding cannot lose a place.
+    """
+
+    antialias: bool = False
+    align_corners: bool = False
+    offset: float = 0.0
+
+
+INTERPOLATIONS: dict[str, Interpolation] = {
+    "timm": Interpolation(antialias=True),
+    "open_clip": Interpolation(antialias=True),
+    "transformers": Interpolation(),
+    "dinov2": Interpolation(offset=0.1),
+    "dinov2 with registers": Interpolation(antialias=True),
+    "torchvision": Interpolation(align_corners=True),
+}
+"""By publisher: timm 1.0 `resample_abs_pos_embed`, open_clip 3.3 `resize_pos_embed`, transformers 5.23 and DINOv2's hub
+`interpolate_pos_encoding` (in both, models with registers do otherwise), torchvision 0.28 `interpolate_embeddings`."""
 
 
 class VisionTransformer(Classifier):
@@ -64,52 +94,69 @@ class VisionTransformer(Classifier):
     Attributes:
         num_prefix_tokens: tokens in front of those of places: the class token and the registers.
         grid: rows and columns of places for pictures of the trained side.
+        interpolation: one of `INTERPOLATIONS`: how positions are brought to other grids; `create_model` sets it to the
+            publisher of the weights.
 
-    Matches: timm's `VisionTransformer`, same parameter names; key maps for torchvision's are in
-    `photosite.nets.keymaps`.
+    Matches: timm's `VisionTransformer`, same parameter names; `photosite.nets.layouts` reads others'.
     Source: Dosovitskiy et al. 2020; Radford et al. 2021; Zhai et al. 2023; Oquab et al. 2023; Darcet et al. 2023.
     """
 
-    def __init__(self, tower: Tower, *, num_classes: int | None = None) -> None:
+    def __init__(
+        self,
+        tower: Tower,
+        *,
+        num_classes: int | None = None,
+        in_chans: int = 3,
+        interpolation: str = "timm",
+    ) -> None:
         """Build the network with fresh weights.
 
         Args:
             tower: what it consists of.
             num_classes: outputs of the last layer; the tower's if not given, 0 leaves it out.
+            in_chans: channels of the pictures.
+            interpolation: one of `INTERPOLATIONS`.
+        Raises:
+            UnknownNameError: there is no such interpolation.
         """
         super().__init__()
-        self.tower = tower
+        if interpolation not in INTERPOLATIONS:
+            raise UnknownNameError("interpolation of positions", interpolation, INTERPOLATIONS)
+        self.tower, self.interpolation, self.in_chans = tower, interpolation, in_chans
+        width = tower.width
         count = tower.classes if num_classes is None else num_classes
-        hidden = tower.hidden or 4 * tower.width
-        places = tower.side // tower.patch
+        hidden = tower.hidden or 4 * width
+        self.reduction = tower.patch
+        self.patch_embed: PatchEmbedding | HybridEmbedding
+        if tower.stem is None:
+            self.patch_embed = PatchEmbedding(tower.patch, width, in_chans=in_chans, bias=tower.patch_bias)
+        else:
+            backbone = Backbone(tower.stem, in_chans) if tower.stem else Stem(in_chans)
+            self.patch_embed = HybridEmbedding(backbone, backbone.width, tower.patch, width)
+            self.reduction *= backbone.reduction
+        places = tower.side // self.reduction
         self.grid = (places, places)
         self.num_prefix_tokens = int(tower.class_token) + tower.registers
-        self.width, self.reduction, self.min_size, self.num_classes = tower.width, tower.patch, tower.patch, count
+        self.width, self.min_size, self.num_classes = width, self.reduction, count
+        self.first_layer = "patch_embed.proj"
+        if tower.stem is not None:
+            self.first_layer = f"patch_embed.backbone.{'stem.' if tower.stem else ''}conv"
+        self.levels = tuple(Level(f"blocks.{number}", width, self.reduction) for number in range(tower.depth))
         if tower.class_token:
-            self.cls_token = nn.Parameter(torch.zeros(1, 1, tower.width))
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         if tower.registers:
-            self.reg_token = nn.Parameter(torch.zeros(1, tower.registers, tower.width))
+            self.reg_token = nn.Parameter(torch.zeros(1, tower.registers, width))
         placed = places**2 + int(tower.class_token and not tower.registers)
-        self.pos_embed = nn.Parameter(torch.zeros(1, placed, tower.width))
-        self.patch_embed = PatchEmbedding(tower.patch, tower.width, bias=tower.patch_bias)
-        self.norm_pre = nn.LayerNorm(tower.width, eps=tower.eps) if tower.norm_first else nn.Identity()
+        self.pos_embed = nn.Parameter(torch.zeros(1, placed, width))
+        self.norm_pre = nn.LayerNorm(width, eps=tower.eps) if tower.norm_first else nn.Identity()
+        options: dict[str, Any] = {"activation": tower.activation, "eps": tower.eps}
         self.blocks = nn.Sequential(
-            *(
-                Block(
-                    tower.width,
-                    tower.heads,
-                    hidden,
-                    activation=tower.activation,
-                    eps=tower.eps,
-                    layer_scale=tower.layer_scale,
-                )
-                for _ in range(tower.depth)
-            )
+            *(Block(width, tower.heads, hidden, layer_scale=tower.layer_scale, **options) for _ in range(tower.depth))
         )
-        self.norm = nn.LayerNorm(tower.width, eps=tower.eps)
+        self.norm = nn.LayerNorm(width, eps=tower.eps)
         if tower.pool == "question":
-            self.attn_pool = AttentionPool(tower.width, tower.heads, hidden, activation=tower.activation, eps=tower.eps)
-        self.head = nn.Linear(tower.width, count) if count else nn.Identity()
+            self.attn_pool = AttentionPool(width, tower.heads, hidden, **options)
+        self.head = nn.Linear(width, count) if count else nn.Identity()
         self._draw()
 
     def _draw(self) -> None:
@@ -125,7 +172,6 @@ class VisionTransformer(Classifier):
     def positions(self, rows: int, columns: int) -> Tensor:
         """Position embeddings for a grid of places: as they are for the trained one, else interpolated.
 
-        Bicubic, corners not aligned, in float32; antialiased as timm does it, or not, as `Tower.antialias` says.
         Those of a class token stay.
 
         Returns:
@@ -133,23 +179,32 @@ class VisionTransformer(Classifier):
         """
         if (rows, columns) == self.grid:
             return self.pos_embed
+        how = INTERPOLATIONS[self.interpolation]
         prefix = self.pos_embed.shape[1] - self.grid[0] * self.grid[1]
         first, grid = self.pos_embed[:, :prefix], self.pos_embed[:, prefix:]
         picture = grid.reshape(1, *self.grid, -1).permute(0, 3, 1, 2).float()
+        sides: dict[str, Any] = {"size": (rows, columns)}
+        if how.offset:
+            sides = {"scale_factor": ((rows + how.offset) / self.grid[0], (columns + how.offset) / self.grid[1])}
         resized = F.interpolate(
-            picture, size=(rows, columns), mode="bicubic", antialias=self.tower.antialias, align_corners=False
+            picture, **sides, mode="bicubic", antialias=how.antialias, align_corners=how.align_corners
         )
         return torch.cat([first, resized.flatten(2).transpose(1, 2).to(grid.dtype)], 1)
 
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Compute the tokens: (B, 3, H, W) to (B, prefix + rows x columns, width), behind the last norm.
+    def steps(self) -> Iterator[tuple[str, nn.Module]]:
+        """Give the blocks."""
+        for name, block in self.blocks.named_children():
+            yield f"blocks.{name}", block
+
+    def embed(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Make the tokens that the first block gets: (B, prefix + rows x columns, width), and rows and columns.
 
         Raises:
-            ShapeError: x is not (B, 3, H, W), or a side is below a patch.
+            ShapeError: x is not (B, in_chans, H, W), or a side is below a patch.
         """
-        self.check(x)
-        rows, columns = x.shape[2] // self.tower.patch, x.shape[3] // self.tower.patch
-        tokens, positions = self.patch_embed(x), self.positions(rows, columns)
+        patches = self.patch_embed(self.check(x))
+        rows, columns = patches.shape[2:]
+        tokens, positions = patches.flatten(2).transpose(1, 2), self.positions(rows, columns)
         prefix = [
             getattr(self, name).expand(len(x), -1, -1) for name in ("cls_token", "reg_token") if hasattr(self, name)
         ]
@@ -157,8 +212,56 @@ class VisionTransformer(Classifier):
             tokens = torch.cat([*prefix, tokens + positions], 1)
         else:
             tokens = torch.cat([*prefix, tokens], 1) + positions
-        out: Tensor = self.norm(self.blocks(self.norm_pre(tokens)))
-        return out
+        return self.norm_pre(tokens), (rows, columns)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Compute the tokens: (B, in_chans, H, W) to (B, prefix + rows x columns, width), behind the last norm.
+
+        Raises:
+            ShapeError: x is not (B, in_chans, H, W), or a side is below a patch.
+        """
+        tokens: Tensor = self.norm(self.blocks(self.embed(x)[0]))
+        return tokens
+
+    def forward_intermediates(
+        self,
+        x: Tensor,
+        indices: int | Sequence[int] | None = None,
+        *,
+        output_fmt: Format = "NCHW",
+        intermediates_only: bool = False,
+        return_prefix_tokens: bool = False,
+        norm: bool = False,
+    ) -> Any:
+        """Compute what several blocks give in one pass.
+
+        Args:
+            x: (B, in_chans, H, W).
+            indices: of blocks, counted from the end if negative; a number means the last so many; all if not given.
+            output_fmt: "NCHW" maps, or "NLC": (B, rows x columns, width).
+            intermediates_only: leave the tokens at the end out, and the blocks that lead to them.
+            return_prefix_tokens: give pairs of places and (B, num_prefix_tokens, width).
+            norm: run the last norm on each.
+        Returns:
+            What `forward_features` gives, and a list in the order of the blocks; or that list alone.
+        Raises:
+            RangeError: no such block, or another format.
+        Matches: timm's `forward_intermediates`.
+        """
+        wanted = self.chosen(indices, output_fmt)
+        tokens, (rows, columns) = self.embed(x)
+        found: list[Any] = []
+        for number, (_, block) in enumerate(self.steps()):
+            tokens = block(tokens)
+            if number in wanted:
+                read = self.norm(tokens) if norm else tokens
+                places, prefix = read[:, self.num_prefix_tokens :], read[:, : self.num_prefix_tokens]
+                if output_fmt == "NCHW":
+                    places = places.transpose(1, 2).reshape(len(x), self.width, rows, columns)
+                found.append((places, prefix) if return_prefix_tokens else places)
+                if intermediates_only and len(found) == len(wanted):
+                    return found
+        return self.norm(tokens), found
 
     def forward_head(self, features: Tensor, *, pre_logits: bool = False) -> Tensor:
         """Pool the tokens and classify: (B, N, width) to (B, num_classes), or (B, width)."""
@@ -172,6 +275,7 @@ _SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "l
 _PAPER = "Dosovitskiy et al. 2020, An Image is Worth 16x16 Words, table 1"
 _CLIP = "Radford et al. 2021, Learning Transferable Visual Models From Natural Language Supervision, table 20"
 _SIGLIP = "Zhai et al. 2023, Sigmoid Loss for Language Image Pre-Training; Alabdulmohsin et al. 2023 for so400m"
+_HYBRID = "Dosovitskiy et al. 2020, section 3.1; Steiner et al. 2021, How to train your ViT, table 3 for the others"
 _DINO = "Oquab et al. 2023, DINOv2, table 17; Darcet et al. 2023 for the registers"
 
 
@@ -221,6 +325,16 @@ def _towers() -> dict[str, tuple[Tower, str, str]]:
                     "imagenet@518",
                     _DINO,
                 )
+    for name, size, stem, patch, side in (
+        ("tiny_r_s16_p8_224", "tiny", (), 8, 224),
+        ("small_r26_s32_224", "small", (2, 2, 2, 2), 1, 224),
+        ("base_r50_s16_224", "base", (3, 4, 9), 1, 224),
+        ("base_r50_s16_384", "base", (3, 4, 9), 1, 384),
+        ("large_r50_s32_224", "large", (3, 4, 6, 3), 1, 224),
+    ):
+        width, depth, heads = _SIZES[size]
+        tower = Tower(patch, width, depth, heads, side, stem=stem)
+        found[f"vit_{name}"] = (tower, "imagenet" if side == 224 else f"imagenet@{side}", _HYBRID)
     return found
 
 
