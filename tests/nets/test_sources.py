@@ -99,7 +99,7 @@ def test_what_goes_wrong_is_one_line(folder: Path, spec: str, error: type[Except
 
 def test_default_weights_that_do_not_exist_are_refused() -> None:
     with pytest.raises(WeightsError, match="no weights"):
-        find_model("resnet18", "default")
+        find_model("cifar_plain20", "default")
 
 
 def test_a_missing_package_gets_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -253,3 +253,12 @@ def test_bytes_are_read_once(tmp_path: Path) -> None:
     read = read_weights(path)
     path.write_bytes(b"changed afterwards")
     assert_same(read.tensors, tensors())  # nothing is mapped from the file
+
+
+@pytest.mark.parametrize("extra", range(0, 264, 8))
+def test_safetensors_of_every_header_length_are_safetensors(tmp_path: Path, extra: int) -> None:
+    """One header in 32 has a length whose lowest byte is 0x80, as a pickle's first one."""
+    save_weights(tmp_path / "w.safetensors", {"a": torch.ones(2)}, {"pad": "x" * extra})
+    read = read_weights(tmp_path / "w.safetensors")
+    assert read.format == "safetensors"
+    assert read.tensors["a"].tolist() == [1, 1]

@@ -230,7 +230,7 @@ def test_the_error_names_the_file_but_not_the_folder(tmp_path: Path) -> None:
 
 
 def test_the_real_checkpoint_loads_into_the_papers_network(shared_data: Path) -> None:
-    registry = pytest.importorskip("photosite.nets.registry")
+    registry = pytest.importorskip("photosite.nets.create")
     path = shared_data / "weights" / "cifar10-resnet20.th"
     if not path.is_file():
         pytest.skip(f"no {path.name} among the real data")

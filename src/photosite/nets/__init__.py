@@ -1,7 +1,8 @@
 """Networks of our own, built by name."""
 
 from photosite.nets import alexnet, cifar_resnet, convnext, efficientnet, encoder, imagenet_resnet, vgg, vit
-from photosite.nets.registry import ModelInfo, create_model, list_models, model_info
+from photosite.nets.create import create_model
+from photosite.nets.registry import ModelInfo, list_models, model_info
 
 __all__ = [
     "ModelInfo",

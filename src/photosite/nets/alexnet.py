@@ -15,6 +15,8 @@ class AlexNet(Stack):
     Source: Krizhevsky 2014, One weird trick for parallelizing convolutional neural networks.
     """
 
+    last_layer = "classifier.6"
+
     def __init__(self, *, num_classes: int = 1000, in_chans: int = 3, dropout: float = 0.5) -> None:
         """Build the network with fresh weights.
 

@@ -19,9 +19,9 @@ for _layers in LAYERS:
                 name=f"cifar_{_family}{_layers}",
                 build=partial(
                     ResNet,
-                    BasicBlock,
-                    ((_layers - 2) // 6,) * 3,
-                    (16, 32, 64),
+                    block=BasicBlock,
+                    depths=((_layers - 2) // 6,) * 3,
+                    widths=(16, 32, 64),
                     stem=CIFAR_STEM,
                     shortcut=_shortcut,
                     min_size=4,

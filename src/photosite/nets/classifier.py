@@ -41,6 +41,7 @@ class Classifier(nn.Module, ABC):
         num_classes: outputs of the last layer; 0 where it was left out.
         in_chans: channels of the pictures.
         first_layer: the path of the layer that reads the pictures.
+        last_layer: the path of the layer that names the classes.
         levels: the maps that `forward_intermediates` can give, from fine to coarse.
     """
 
@@ -50,6 +51,7 @@ class Classifier(nn.Module, ABC):
     num_classes: int
     in_chans: int = 3
     first_layer: str
+    last_layer: str
     levels: tuple[Level, ...]
 
     def check(self, x: Tensor) -> Tensor:

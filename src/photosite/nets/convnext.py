@@ -80,6 +80,7 @@ class ConvNeXt(Stack):
     """
 
     first_layer = "features.0.0"
+    last_layer = "classifier.2"
 
     def __init__(
         self,
@@ -142,7 +143,7 @@ for _name, (_depths, _widths, _drop) in SIZES.items():
     register(
         ModelInfo(
             name=f"convnext_{_name}",
-            build=partial(ConvNeXt, _depths, _widths, drop=_drop),
+            build=partial(ConvNeXt, depths=_depths, widths=_widths, drop=_drop),
             num_classes=1000,
             recipe="imagenet",
             source="Liu et al. 2022, A ConvNet for the 2020s, table 9",

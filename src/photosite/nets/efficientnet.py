@@ -182,6 +182,7 @@ class EfficientNet(Stack):
     """
 
     first_layer = "features.0.0"
+    last_layer = "classifier.1"
 
     def __init__(
         self,
@@ -265,7 +266,7 @@ for _name, (_width, _depth, _dropout) in SCALES.items():
     register(
         ModelInfo(
             name=f"efficientnet_{_name}",
-            build=partial(EfficientNet, scaled(_width, _depth), dropout=_dropout, **_NORMS.get(_name, {})),
+            build=partial(EfficientNet, stages=scaled(_width, _depth), dropout=_dropout, **_NORMS.get(_name, {})),
             num_classes=1000,
             recipe="imagenet",
             source="Tan and Le 2019, EfficientNet, table 1 and section 3.3",
@@ -275,7 +276,9 @@ for _name, (_stages, _dropout) in V2.items():
     register(
         ModelInfo(
             name=f"efficientnet_{_name}",
-            build=partial(EfficientNet, _stages, last=1280, dropout=_dropout, norm=partial(nn.BatchNorm2d, eps=1e-3)),
+            build=partial(
+                EfficientNet, stages=_stages, last=1280, dropout=_dropout, norm=partial(nn.BatchNorm2d, eps=1e-3)
+            ),
             num_classes=1000,
             recipe="imagenet",
             source="Tan and Le 2021, EfficientNetV2, table 4",

@@ -20,9 +20,9 @@ register(
         # 7x7 at stride 1, then 32 -> 16 -> 8 cells a side: a 64 px photo gives 16 x 16 tokens of width 160
         build=partial(
             ResNet,
-            BasicBlock,
-            (1, 2, 2),
-            (32, 64, 160),
+            block=BasicBlock,
+            depths=(1, 2, 2),
+            widths=(32, 64, 160),
             stem=Stem(channels=32, kernel=7),
             zero_last_norm=True,
         ),

@@ -21,7 +21,7 @@ for _layers, (_block, _depths) in DEPTHS.items():
     register(
         ModelInfo(
             name=f"resnet{_layers}",
-            build=partial(ResNet, _block, _depths, (64, 128, 256, 512)),
+            build=partial(ResNet, block=_block, depths=_depths, widths=(64, 128, 256, 512)),
             num_classes=1000,
             recipe="imagenet",
             source="He et al. 2015, Deep Residual Learning for Image Recognition, table 1",
@@ -43,7 +43,11 @@ for _name, (_layers, _groups, _width, _source) in VARIANTS.items():
         ModelInfo(
             name=_name,
             build=partial(
-                ResNet, _block, _depths, (64, 128, 256, 512), block_options={"groups": _groups, "inner_width": _width}
+                ResNet,
+                block=_block,
+                depths=_depths,
+                widths=(64, 128, 256, 512),
+                block_options={"groups": _groups, "inner_width": _width},
             ),
             num_classes=1000,
             recipe="imagenet",

@@ -1,6 +1,7 @@
 """Key maps: how the tensor names of a published checkpoint become ours.
 
-A key map takes one name of the file and gives ours, or None for a tensor that is not wanted. Knows names, no tensors.
+A key map takes one name of the file and gives ours, or None for a tensor that is not wanted. Knows names, no tensors;
+`layouts` knows towers whose tensors change as well.
 """
 
 from __future__ import annotations
@@ -36,37 +37,6 @@ def cifar_resnet_keys(key: str) -> str:
     return f"fc.{key.removeprefix('linear.')}" if key.startswith("linear.") else key
 
 
-def torchvision_vit_keys(key: str) -> str:
-    """Name a tensor of torchvision's vision transformers as we do (and timm does).
-
-    >>> torchvision_vit_keys("encoder.layers.encoder_layer_3.self_attention.in_proj_weight")
-    'blocks.3.attn.qkv.weight'
-    >>> torchvision_vit_keys("encoder.ln.bias"), torchvision_vit_keys("heads.head.weight")
-    ('norm.bias', 'head.weight')
-    """
-    for theirs, ours in _TORCHVISION_VIT:
-        key = key.replace(theirs, ours)
-    return key
-
-
-_TORCHVISION_VIT = (
-    ("encoder.layers.encoder_layer_", "blocks."),
-    ("self_attention.in_proj_", "attn.qkv."),
-    ("self_attention.out_proj.", "attn.proj."),
-    (".ln_1.", ".norm1."),
-    (".ln_2.", ".norm2."),
-    (".mlp.linear_1.", ".mlp.fc1."),
-    (".mlp.linear_2.", ".mlp.fc2."),
-    (".mlp.0.", ".mlp.fc1."),
-    (".mlp.3.", ".mlp.fc2."),
-    ("encoder.pos_embedding", "pos_embed"),
-    ("encoder.ln.", "norm."),
-    ("class_token", "cls_token"),
-    ("conv_proj.", "patch_embed.proj."),
-    ("heads.head.", "head."),
-)
-
-
 def with_prefix(prefix: str) -> KeyMap:
     """Make the key map that puts `prefix` in front: for a model that itself holds the network as `model`, say.
 
@@ -80,7 +50,7 @@ def with_prefix(prefix: str) -> KeyMap:
     return add_prefix
 
 
-KEY_MAPS: tuple[KeyMap, ...] = (same_keys, cifar_resnet_keys, torchvision_vit_keys, *map(with_prefix, PREFIXES))
+KEY_MAPS: tuple[KeyMap, ...] = (same_keys, cifar_resnet_keys, *map(with_prefix, PREFIXES))
 """The maps that `guess_key_map` tries, in this order."""
 
 

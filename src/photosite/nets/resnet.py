@@ -42,6 +42,7 @@ class ResNet(Classifier):
     """
 
     first_layer = "conv1"
+    last_layer = "fc"
 
     def __init__(
         self,

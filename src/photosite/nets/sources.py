@@ -21,7 +21,8 @@ import torch
 from torch import nn
 
 from photosite.errors import MissingExtraError, PhotositeError, UnknownNameError, WeightsError
-from photosite.nets.registry import create_model, model_info, set_facts
+from photosite.nets.create import create_model, set_facts
+from photosite.nets.registry import model_info
 from photosite.nets.weights import load_weights, read_weights
 from photosite.prep.published import recipe_from_huggingface, recipe_from_timm, recipe_from_torchvision
 from photosite.prep.recipe import Recipe

@@ -27,6 +27,8 @@ class VGG(Stack):
     Source: Simonyan and Zisserman 2014, table 1.
     """
 
+    last_layer = "classifier.6"
+
     def __init__(
         self,
         layers: int,
@@ -88,7 +90,7 @@ for _layers in CONVOLUTIONS:
         register(
             ModelInfo(
                 name=f"vgg{_layers}{'_bn' if _norm else ''}",
-                build=partial(VGG, _layers, batch_norm=_norm),
+                build=partial(VGG, layers=_layers, batch_norm=_norm),
                 num_classes=1000,
                 recipe="imagenet",
                 source="Simonyan and Zisserman 2014, Very Deep Convolutional Networks, table 1",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -62,6 +62,10 @@ class Tower:
     stem: tuple[int, ...] | None = None
 
 
+TIMM_NAMES = {"img_size": "side", "patch_size": "patch", "embed_dim": "width", "num_heads": "heads"}
+"""Of `Tower`, as timm spells them."""
+
+
 class Interpolation(NamedTuple):
     """How a publisher brings position embeddings to another grid: bicubic, in float32.
 
@@ -100,6 +104,8 @@ class VisionTransformer(Classifier):
     Matches: timm's `VisionTransformer`, same parameter names; `photosite.nets.layouts` reads others'.
     Source: Dosovitskiy et al. 2020; Radford et al. 2021; Zhai et al. 2023; Oquab et al. 2023; Darcet et al. 2023.
     """
+
+    last_layer = "head"
 
     def __init__(
         self,
@@ -177,19 +183,7 @@ class VisionTransformer(Classifier):
         Returns:
             (1, prefix + rows x columns, width), the prefix only where it has positions.
         """
-        if (rows, columns) == self.grid:
-            return self.pos_embed
-        how = INTERPOLATIONS[self.interpolation]
-        prefix = self.pos_embed.shape[1] - self.grid[0] * self.grid[1]
-        first, grid = self.pos_embed[:, :prefix], self.pos_embed[:, prefix:]
-        picture = grid.reshape(1, *self.grid, -1).permute(0, 3, 1, 2).float()
-        sides: dict[str, Any] = {"size": (rows, columns)}
-        if how.offset:
-            sides = {"scale_factor": ((rows + how.offset) / self.grid[0], (columns + how.offset) / self.grid[1])}
-        resized = F.interpolate(
-            picture, **sides, mode="bicubic", antialias=how.antialias, align_corners=how.align_corners
-        )
-        return torch.cat([first, resized.flatten(2).transpose(1, 2).to(grid.dtype)], 1)
+        return interpolated(self.pos_embed, self.grid, (rows, columns), INTERPOLATIONS[self.interpolation])
 
     def steps(self) -> Iterator[tuple[str, nn.Module]]:
         """Give the blocks."""
@@ -269,6 +263,52 @@ class VisionTransformer(Classifier):
         return pooled if pre_logits else self.head(pooled)
 
 
+def interpolated(positions: Tensor, grid: tuple[int, int], to: tuple[int, int], how: Interpolation) -> Tensor:
+    """Bring position embeddings to another grid; those in front of the grid's stay.
+
+    Args:
+        positions: (1, prefix + rows x columns, D).
+        grid: their rows and columns.
+        to: those that are wanted.
+        how: one of `INTERPOLATIONS`.
+    Returns:
+        (1, prefix + rows x columns, D); the same tensor where nothing changes.
+    """
+    if grid == to:
+        return positions
+    prefix = positions.shape[1] - grid[0] * grid[1]
+    first, places = positions[:, :prefix], positions[:, prefix:]
+    picture = places.reshape(1, *grid, -1).permute(0, 3, 1, 2).float()
+    sides: dict[str, Any] = {"size": to}
+    if how.offset:
+        sides = {"scale_factor": ((to[0] + how.offset) / grid[0], (to[1] + how.offset) / grid[1])}
+    resized = F.interpolate(picture, **sides, mode="bicubic", antialias=how.antialias, align_corners=how.align_corners)
+    return torch.cat([first, resized.flatten(2).transpose(1, 2).to(places.dtype)], 1)
+
+
+def build_tower(
+    tower: Tower, *, num_classes: int | None = None, in_chans: int = 3, **changes: Any
+) -> VisionTransformer:
+    """Build a vision transformer, some of it otherwise.
+
+    Args:
+        tower: what it consists of.
+        num_classes: outputs of the last layer.
+        in_chans: channels of the pictures.
+        **changes: of `Tower`, by its names or timm's (`img_size`, `embed_dim`, `num_heads`, `depth`, ...), and
+            `interpolation`.
+    Raises:
+        UnknownNameError: there is nothing of that name.
+    """
+    options = {key: changes.pop(key) for key in ("interpolation",) if key in changes}
+    named = {TIMM_NAMES.get(key, key): value for key, value in changes.items()}
+    known = [one.name for one in fields(Tower)]
+    for key in named:
+        if key not in known:
+            raise UnknownNameError("part of a vision transformer", key, [*known, *TIMM_NAMES])
+    return VisionTransformer(replace(tower, **named), num_classes=num_classes, in_chans=in_chans, **options)
+
+
 _SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}
 """Width, depth and heads; Dosovitskiy et al. 2020, table 1, and Touvron et al. 2020 for the two small ones."""
 
@@ -342,7 +382,7 @@ for _name, (_tower, _recipe, _source) in _towers().items():
     register(
         ModelInfo(
             name=_name,
-            build=partial(VisionTransformer, _tower),
+            build=partial(build_tower, _tower),
             num_classes=_tower.classes,
             recipe=_recipe,
             source=_source,

@@ -90,11 +90,12 @@ def read_weights(path: str | os.PathLike[str], *, max_bytes: int | None = None, 
         )
     if data.startswith(b"PK\x03\x04"):
         stream = _checked_zip(data, source, digest)
-    elif data.startswith(b"\x80"):
+    elif data.startswith(b"\x80") and data[8:9] != b"{":  # else the length of a safetensors header that ends in 0x80
         stream = _checked_legacy(data, source)
     else:
         tensors, metadata = _read_safetensors(data, source)
-        return Weights(tensors, digest, "safetensors", path, metadata)
+        tensors, prefix_notes = _without_prefixes(tensors)
+        return Weights(tensors, digest, "safetensors", path, metadata, tuple(prefix_notes))
     del data  # the checked copy is enough
     root = _load_torch(stream, source)
     tensors, metadata, notes = _state_dict(root, source)

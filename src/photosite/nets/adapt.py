@@ -1,0 +1,185 @@
+"""Published weights into a network of ours: names and shapes of others, other pictures, other classes, other sizes.
+
+Whatever is changed on the way is said; what does not fit is refused by `photosite.nets.weights`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from photosite.errors import MismatchedWeightsError, WeightsError
+from photosite.nets.classifier import Classifier
+from photosite.nets.configs import describe
+from photosite.nets.find_weights import FoundWeights
+from photosite.nets.keymaps import guess_key_map, same_keys
+from photosite.nets.layouts import convert
+from photosite.nets.registry import ModelInfo, model_info
+from photosite.nets.vit import INTERPOLATIONS, Tower, VisionTransformer, build_tower, interpolated
+from photosite.nets.weights import load_weights
+
+Tensors = dict[str, Tensor]
+
+
+def described_model(found: FoundWeights) -> tuple[ModelInfo, dict[str, Any], tuple[str, ...]]:
+    """The network that the config beside weights describes, what changes it, and the labels of its classes.
+
+    Raises:
+        WeightsError: there is no config.
+        UnknownNameError: it describes a network that we do not have.
+        RangeError: a number in it is beyond all reason.
+    """
+    if not found.config:
+        raise WeightsError(
+            f"{found.source}: no config.json says what network it is; give its name, and this as weights="
+        )
+    said = describe(found.config, found.source)
+    if said.tower is None:
+        info = model_info(said.architecture.partition(".")[0])
+        count = info.num_classes if said.num_classes is None else said.num_classes
+        return replace(info, num_classes=count), dict(said.options or {}), said.classes
+    side = said.tower.side
+    info = ModelInfo(
+        name=found.source,
+        build=partial(build_tower, said.tower),
+        num_classes=said.num_classes or 0,
+        recipe="imagenet" if side == 224 else f"imagenet@{side}",
+        source=f"the config.json of {found.source}",
+    )
+    return info, {}, said.classes
+
+
+def options_of_config(info: ModelInfo, found: FoundWeights) -> tuple[dict[str, Any], FoundWeights]:
+    """What a config says and shapes do not show, as options: the activation, and what keeps norms from dividing by 0.
+
+    Raises:
+        MismatchedWeightsError: the config is of a tower with other heads.
+    """
+    own = _tower_of(info)
+    if own is None or not found.config:
+        return {}, found
+    said = describe(found.config, found.source).tower
+    if said is None:
+        return {}, found
+    if said.heads != own.heads:
+        raise MismatchedWeightsError(f"{found.source}: {said.heads} heads, {info.name} has {own.heads}")
+    changed = {key: getattr(said, key) for key in ("activation", "eps") if getattr(said, key) != getattr(own, key)}
+    words = ", ".join(f"{key} {value}" for key, value in changed.items())
+    note = (f"as the config says: {words}",) if changed else ()
+    return changed, replace(found, notes=(*found.notes, *note))
+
+
+def _tower_of(info: ModelInfo) -> Tower | None:
+    build = info.build
+    return build.args[0] if isinstance(build, partial) and build.func is build_tower else None
+
+
+def load_published(model: nn.Module, found: FoundWeights, *, count: int | None = None) -> tuple[str, ...]:
+    """Put weights into a network, from whomever they are.
+
+    Args:
+        model: a network of ours, freshly built.
+        found: the weights.
+        count: outputs of the last layer that were asked for; with another number in the weights the layer stays as it
+            was drawn.
+    Returns:
+        What a person should know.
+    Raises:
+        MismatchedWeightsError: names or shapes differ in a way that nobody publishes.
+    """
+    wanted = {key: value.shape for key, value in model.state_dict().items()}
+    notes: list[str] = []
+    converted = convert(found.weights.tensors, wanted)
+    if converted is not None:
+        tensors = converted.tensors
+        notes += converted.notes
+    else:
+        tensors = _by_our_names(model, wanted, found.weights.tensors)
+    if isinstance(model, Classifier):
+        _fit_head(model, wanted, tensors, notes, count)
+        _fit_pictures(model, wanted, tensors, notes)
+    if isinstance(model, VisionTransformer):
+        if converted is not None:
+            model.interpolation = converted.layout.interpolation
+            notes.append(f"positions of other sizes: interpolated as {model.interpolation} does")
+        _fit_positions(model, wanted, tensors, notes)
+    kept = [
+        key for key in wanted if key not in tensors and key.rpartition(".")[0] == getattr(model, "last_layer", None)
+    ]
+    if kept and count is not None:
+        own = model.state_dict()
+        tensors |= {key: own[key] for key in kept}
+    return (*notes, *load_weights(model, replace(found.weights, tensors=tensors)))
+
+
+def _by_our_names(model: nn.Module, wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> Tensors:
+    """Rename what a registered map makes agree; a last layer that the network lacks may be there."""
+    last = getattr(model, "last_layer", "fc")
+    head = {f"{last}.weight", f"{last}.bias"}
+    found = guess_key_map(wanted.keys(), tensors) or guess_key_map(wanted.keys() | head, tensors) or same_keys
+    renamed = {key: found(key) for key in tensors}
+    if len(set(renamed.values())) < len(renamed):
+        return dict(tensors)
+    return {name: tensors[key] for key, name in renamed.items() if name is not None}
+
+
+def _fit_head(
+    model: Classifier, wanted: Mapping[str, torch.Size], tensors: Tensors, notes: list[str], count: int | None
+) -> None:
+    """Leave out a last layer that is not wanted, or one of another number of classes."""
+    name = f"{model.last_layer}.weight"
+    if name not in tensors:
+        return
+    theirs = tensors[name].shape
+    if name not in wanted:
+        notes.append(f"last layer {model.last_layer} left out; num_classes={theirs[0]} keeps it")
+    elif count is not None and theirs != wanted[name] and theirs[1:] == wanted[name][1:]:
+        notes.append(f"last layer as it was drawn: the weights have {theirs[0]} classes, {count} were asked for")
+    else:
+        return
+    for part in ("weight", "bias"):
+        tensors.pop(f"{model.last_layer}.{part}", None)
+
+
+def _fit_pictures(model: Classifier, wanted: Mapping[str, torch.Size], tensors: Tensors, notes: list[str]) -> None:
+    """Adapt a first layer for three channels to another number: summed for one, else repeated and scaled.
+
+    Matches: timm's `adapt_input_conv`.
+    """
+    name = f"{model.first_layer}.weight"
+    weight = tensors.get(name)
+    if weight is None or name not in wanted or weight.ndim != 4 or weight.shape[1] != 3 or wanted[name][1] == 3:
+        return
+    channels = wanted[name][1]
+    if channels == 1:
+        tensors[name] = weight.float().sum(1, keepdim=True).to(weight.dtype)
+        notes.append("first layer: its weights for red, green and blue summed, for pictures of one channel")
+    else:
+        repeated = weight.float().repeat(1, math.ceil(channels / 3), 1, 1)[:, :channels] * (3 / channels)
+        tensors[name] = repeated.to(weight.dtype)
+        notes.append(
+            f"first layer: its weights for red, green and blue repeated for {channels} channels, times 3/{channels}"
+        )
+
+
+def _fit_positions(
+    model: VisionTransformer, wanted: Mapping[str, torch.Size], tensors: Tensors, notes: list[str]
+) -> None:
+    """Bring position embeddings of another trained size to the network's."""
+    given, shape = tensors.get("pos_embed"), wanted["pos_embed"]
+    if given is None or given.ndim != 3 or given.shape == shape or given.shape[2] != shape[2]:
+        return
+    prefix = shape[1] - model.grid[0] * model.grid[1]
+    side = math.isqrt(max(given.shape[1] - prefix, 0))
+    if side * side + prefix != given.shape[1] or not side:
+        return  # no square of places: refused by its shape
+    how = INTERPOLATIONS[model.interpolation]
+    tensors["pos_embed"] = interpolated(given, (side, side), model.grid, how).to(given.dtype)
+    rows, columns = model.grid
+    notes.append(f"position embeddings brought from {side} × {side} to {rows} × {columns} places")
