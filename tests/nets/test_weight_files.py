@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import stat
 import subprocess
@@ -15,10 +16,13 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
+from hypothesis import event, example, given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from photosite.errors import CorruptWeightsError, WeightsError
 from photosite.nets import weight_files
+from photosite.nets.safetensors_file import tensors_in
 from photosite.nets.weight_files import read_weights, save_weights
 
 
@@ -262,3 +266,59 @@ def test_safetensors_of_every_header_length_are_safetensors(tmp_path: Path, extr
     read = read_weights(tmp_path / "w.safetensors")
     assert read.format == "safetensors"
     assert read.tensors["a"].tolist() == [1, 1]
+
+
+HEADERS = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "a": st.fixed_dictionaries(
+                {
+                    "dtype": st.sampled_from(["F32", "F16", "BF16", "I64", "BOOL", "U8", "F4", "NO", "C64"]),
+                    "shape": st.lists(st.integers(0, 4) | st.sampled_from([-1, 2**62, 2**63, True, 1.0]), max_size=3),
+                    "data_offsets": st.lists(st.integers(0, 40) | st.just(-1), min_size=2, max_size=2),
+                }
+            )
+        },
+        optional={
+            "b": st.fixed_dictionaries(
+                {
+                    "dtype": st.just("F32"),
+                    "shape": st.just([1]),
+                    "data_offsets": st.sampled_from([[0, 4], [4, 8], [8, 12]]),
+                }
+            ),
+            "__metadata__": st.dictionaries(st.text(max_size=3), st.text(max_size=3) | st.integers(), max_size=2),
+        },
+    ),
+    st.recursive(st.none() | st.text(max_size=4), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
+)
+
+
+@given(header=HEADERS, size=st.integers(0, 48), spaces=st.integers(0, 8))
+@example(header={"a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]}}, size=8, spaces=0)
+def test_the_verdict_on_safetensors_is_the_librarys(header: Any, size: int, spaces: int) -> None:
+    text = json.dumps(header).encode() + b" " * spaces
+    data = len(text).to_bytes(8, "little") + text + bytes(range(size))
+    try:
+        wanted = safetensors.torch.load(data)
+    except Exception as error:
+        wanted = error
+    buffer = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    if isinstance(wanted, Exception):
+        with pytest.raises((ValueError, RecursionError)) as caught:
+            tensors_in(buffer)
+        event(f"refused: {str(caught.value).split(' ')[0]}")
+        return
+    found, _ = tensors_in(buffer)
+    assert found.keys() == wanted.keys()
+    for name, tensor in found.items():
+        torch.testing.assert_close(tensor, wanted[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_tensors_of_one_file_count_their_changes_each_for_itself(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", {"a": torch.ones(2), "b": torch.ones(2)})
+    tensors = read_weights(tmp_path / "w.safetensors").tensors
+    before = tensors["b"]._version
+    tensors["a"].add_(1)
+    assert tensors["b"]._version == before
+    assert tensors["b"].tolist() == [1, 1]

@@ -84,7 +84,7 @@ def load_published(model: nn.Module, found: FoundWeights, *, count: int | None =
     """Put weights into a network, from whomever they are.
 
     Args:
-        model: a network of ours, freshly built.
+        model: a network of ours, freshly built; one on the meta device takes the tensors as they are, without a copy.
         found: the weights.
         count: outputs of the last layer that were asked for; with another number in the weights the layer stays as it
             was drawn.
@@ -109,13 +109,27 @@ def load_published(model: nn.Module, found: FoundWeights, *, count: int | None =
             model.interpolation = converted.layout.interpolation
             notes.append(f"positions of other sizes: interpolated as {model.interpolation} does")
         _fit_positions(model, wanted, tensors, notes)
-    kept = [
-        key for key in wanted if key not in tensors and key.rpartition(".")[0] == getattr(model, "last_layer", None)
-    ]
+    last = str(getattr(model, "last_layer", ""))
+    kept = [key for key in wanted if key not in tensors and key.rpartition(".")[0] == last]
+    bare = any(parameter.is_meta for parameter in model.parameters())
     if kept and count is not None:
+        if bare:
+            _draw(model.get_submodule(last))
         own = model.state_dict()
         tensors |= {key: own[key] for key in kept}
-    return (*notes, *load_weights(model, replace(found.weights, tensors=tensors)))
+    said = load_weights(model, replace(found.weights, tensors=tensors), assign=bare)
+    for name, buffer in model.named_buffers():
+        if buffer.is_meta:  # a counter that old checkpoints lack
+            parent, _, own_name = name.rpartition(".")
+            setattr(model.get_submodule(parent), own_name, torch.zeros_like(buffer, device="cpu"))
+    return (*notes, *said)
+
+
+def _draw(layer: nn.Module) -> None:
+    """Give a linear layer memory, and fresh weights."""
+    assert isinstance(layer, nn.Linear)
+    layer.to_empty(device="cpu")
+    layer.reset_parameters()
 
 
 def _by_our_names(model: nn.Module, wanted: Mapping[str, torch.Size], tensors: Mapping[str, Tensor]) -> Tensors:

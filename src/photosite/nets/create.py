@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from photosite.errors import CorruptWeightsError, RangeError, UnknownNameError
@@ -86,7 +88,10 @@ def create_model(
         own, found = options_of_config(info, found)
         given = {**own, **given}
     count = info.num_classes if num_classes is None else num_classes
-    model = _built(info, count, in_chans, given)
+    # what was read here belongs to nobody else: the network takes those very tensors, and needs none of its own
+    fresh = found is None or isinstance(weights, Weights)
+    with nullcontext() if fresh else torch.device("meta"):
+        model = _built(info, count, in_chans, given)
     facts = training_facts(found.weights) if found else {}
     notes: tuple[str, ...] = ()
     labels = facts.get("classes") or labels

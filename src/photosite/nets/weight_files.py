@@ -13,9 +13,10 @@ import os
 import stat
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import safetensors.torch
 import torch
@@ -25,6 +26,7 @@ from photosite.errors import CorruptWeightsError, UnsafeWeightsError, WeightsErr
 from photosite.files import write_whole
 from photosite.nets.keymaps import PREFIXES
 from photosite.nets.pickle_scan import check_pickle
+from photosite.nets.safetensors_file import tensors_in
 
 MAX_FILE_BYTES = 8 << 30
 """Files above are refused unless the caller allows more: no vision tower of today is larger."""
@@ -38,6 +40,7 @@ MAX_PICKLE_BYTES = 16 << 20
 WRAPPERS = ("state_dict", "model", "model_state_dict", "net", "network", "model_ema", "state_dict_ema")
 """Where training scripts put the tensors inside a checkpoint; the first that is there is taken."""
 
+_AT_ONCE = 4 << 20
 _LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 _LEGACY_PICKLES = 5  # magic number, protocol, system, the tensors, the names of the storages that follow
 
@@ -81,22 +84,22 @@ def read_weights(path: str | os.PathLike[str], *, max_bytes: int | None = None, 
     """
     path = Path(path)
     source = _printable(str(path))
-    data = _read_bytes(path, source, MAX_FILE_BYTES if max_bytes is None else max_bytes)
-    size, digest = len(data), hashlib.sha256(data).hexdigest()
+    buffer, digest = _read_whole(path, source, MAX_FILE_BYTES if max_bytes is None else max_bytes)
+    size, start = len(buffer), bytes(buffer[:512].numpy())
     if sha256 is not None and digest != sha256.lower():
         raise CorruptWeightsError(
             f"{source}: wanted sha256 {sha256}, got {digest} ({size:,} bytes); "
             "the download is incomplete or the file is another one: fetch it again"
         )
-    if data.startswith(b"PK\x03\x04"):
-        stream = _checked_zip(data, source, digest)
-    elif data.startswith(b"\x80") and data[8:9] != b"{":  # else the length of a safetensors header that ends in 0x80
-        stream = _checked_legacy(data, source)
+    if start.startswith(b"PK\x03\x04"):
+        stream = _checked_zip(bytes(buffer.numpy()), source, digest)
+    elif start.startswith(b"\x80") and start[8:9] != b"{":  # else the length of a safetensors header that ends in 0x80
+        stream = _checked_legacy(bytes(buffer.numpy()), source)
     else:
-        tensors, metadata = _read_safetensors(data, source)
+        tensors, metadata = _read_safetensors(buffer, start, source)
         tensors, prefix_notes = _without_prefixes(tensors)
         return Weights(tensors, digest, "safetensors", path, metadata, tuple(prefix_notes))
-    del data  # the checked copy is enough
+    del buffer  # the checked copy is enough
     root = _load_torch(stream, source)
     tensors, metadata, notes = _state_dict(root, source)
     _check_storages(tensors, size, source)
@@ -147,8 +150,11 @@ def save_weights(
     return hashlib.sha256(data).hexdigest()
 
 
-def _read_bytes(path: Path, source: str, max_bytes: int) -> bytes:
-    """Read a regular file whole. A FIFO would hang the open, so it is looked at first, and not waited for."""
+def _read_whole(path: Path, source: str, max_bytes: int) -> tuple[Tensor, str]:
+    """Read a regular file whole, and hash it on the way: (n,) uint8, and the sha256 in hexadecimal.
+
+    A FIFO would hang the open, so it is looked at first, and not waited for.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -161,56 +167,60 @@ def _read_bytes(path: Path, source: str, max_bytes: int) -> bytes:
                 raise WeightsError(
                     f"{source}: wants at most {max_bytes:,} bytes, got {status.st_size:,}; max_bytes allows more"
                 )
-            data = file.read(max_bytes + 1)
+            buffer, digest = _read_and_hash(file, status.st_size)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         if isinstance(error, WeightsError):
             raise
         raise WeightsError(f"{source}: cannot read: {getattr(error, 'strerror', None) or error}") from error
-    if not data:
+    if not len(buffer):
         raise CorruptWeightsError(f"{source}: the file is empty; fetch it again")
-    return data
+    return buffer, digest
+
+
+def _read_and_hash(file: BinaryIO, size: int) -> tuple[Tensor, str]:
+    """Read so many bytes, those that are there; one thread hashes what the other has read."""
+    buffer = torch.empty(size, dtype=torch.uint8)
+    view: Any = memoryview(buffer.numpy())  # type: ignore[arg-type]
+    digest, at = hashlib.sha256(), 0
+    with ThreadPoolExecutor(1) as hashing:
+        while at < size and (count := file.readinto(view[at : at + _AT_ONCE])):  # type: ignore[attr-defined]
+            hashing.submit(digest.update, view[at : at + count])
+            at += count
+    return buffer[:at], digest.hexdigest()
 
 
 def _kind(mode: int) -> str:
     return {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO"}.get(stat.S_IFMT(mode), "a device or socket")
 
 
-def _read_safetensors(data: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read_safetensors(buffer: Tensor, head: bytes, source: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read safetensors; here also ends what is no weights file at all, with a word on what it looks like."""
-    start = data[:512].lstrip().lower()
+    start, length = head.lstrip().lower(), len(buffer)
     if start.startswith(b"version https://git-lfs"):
         raise CorruptWeightsError(f"{source}: a git-lfs pointer, not the weights themselves; run git lfs pull")
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
         raise CorruptWeightsError(f"{source}: a web page, not weights; the download link asked for something first")
-    size = int.from_bytes(data[:8], "little")
-    if len(data) < 10 or data[8:9] != b"{":
+    size = int.from_bytes(head[:8], "little")
+    if length < 10 or head[8:9] != b"{":
         raise CorruptWeightsError(
-            f"{source}: not a weights file; wants safetensors or what torch.save wrote, got {len(data):,} bytes "
-            f"that start with {bytes(data[:16])!r}"
+            f"{source}: not a weights file; wants safetensors or what torch.save wrote, got {length:,} bytes "
+            f"that start with {head[:16]!r}"
         )
-    if size > len(data) - 8:
+    if size > length - 8:
         raise CorruptWeightsError(
-            f"{source}: cut short, or not safetensors: its header wants {size:,} bytes, the file has {len(data):,}"
+            f"{source}: cut short, or not safetensors: its header wants {size:,} bytes, the file has {length:,}"
         )
-    if data.count(b"{", 8, 8 + size) > MAX_TENSORS:
+    if bytes(buffer[8 : 8 + size].numpy()).count(b"{") > MAX_TENSORS:
         raise UnsafeWeightsError(
             f"{source}: its header lists more than {MAX_TENSORS:,} tensors, far more than weights need"
         )
     try:
-        tensors = safetensors.torch.load(data)
-        metadata = json.loads(data[8 : 8 + size], object_pairs_hook=_once).get("__metadata__", {})
-    except Exception as error:  # SafetensorError, and KeyError for a dtype that torch lacks
+        tensors, metadata = tensors_in(buffer)
+    except (ValueError, RecursionError) as error:  # text that is no JSON, or no UTF-8, is a ValueError too
         raise CorruptWeightsError(f"{source}: not valid safetensors: {_reason(error)}") from error
     if not tensors:
         raise CorruptWeightsError(f"{source}: safetensors without a single tensor")
     return tensors, metadata
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a JSON object that has a name twice: of two such tensors every reader could take another."""
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a name occurs twice")
-    return dict(pairs)
 
 
 def _checked_zip(data: bytes, source: str, digest: str) -> io.BytesIO:
