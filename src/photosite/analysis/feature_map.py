@@ -12,8 +12,16 @@ from math import prod
 from photosite.analysis.receptive_field import ReceptiveFields
 from photosite.errors import CaptureError
 from photosite.graph.functional import functional
-from photosite.graph.ir import Graph, Node
+from photosite.graph.ir import Argument, Graph, Node, Ref
 from photosite.graph.reach.field import Field, Part, side_of, ways_of
+
+MOVES = frozenset(
+    [
+        *("view", "reshape", "permute", "transpose", "unbind", "getitem", "chunk", "split", "select", "slice"),
+        *("unflatten", "contiguous", "clone", "alias"),
+    ]
+)
+"""Kinds of operation that stand between a linear layer and the attention that it is for."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,8 @@ class FeatureMap:
 def find_feature_map(graph: Graph, fields: Mapping[str, Field] | None = None) -> FeatureMap | None:
     """The last value of a vision model that holds a picture, before its places are pooled, flattened or picked away.
 
-    An average over all places ends a map, and so does taking one token out of many. Pooling to a fixed grid directly
+    An average over all places ends a map, and so does taking one token out of many, or asking all tokens one question:
+    the keys and values of such a question are part of the head. Pooling to a fixed grid directly
     before the map is flattened (AlexNet, VGG) is part of the head. A grid of 1x1 counts where convolutions made it.
 
     Args:
@@ -57,6 +66,8 @@ def find_feature_map(graph: Graph, fields: Mapping[str, Field] | None = None) ->
     if found and found[-1][0].kind.startswith("adaptive_"):
         before = {node.name for node in graph.producers(found[-1][0].name)}
         found = [entry for entry in found if entry[0].name in before] or found
+    while len(found) > 1 and _is_only_asked(graph, found[-1][0]):
+        found.pop()
     last = found[-1][0] if found else None
     later = used[used.index(last) + 1 :] if last else used
     unknown = [node for node in later if _could_be_tokens(node, fields.get(node.name))]
@@ -82,6 +93,21 @@ def _used(graph: Graph) -> list[Node]:
             nodes.append(node)
             wanted.update(alias for name in node.inputs for alias in graph.aliases(name))
     return nodes[::-1]
+
+
+def _is_only_asked(graph: Graph, node: Node) -> bool:
+    """Whether a value is nothing but keys and values of attention, moved about."""
+    readers = graph.consumers(node.name)
+    return bool(readers) and all(
+        node.name not in _names(reader.args[:1])
+        if reader.kind == "scaled_dot_product_attention"
+        else reader.kind in MOVES and _is_only_asked(graph, reader)
+        for reader in readers
+    )
+
+
+def _names(arguments: tuple[Argument, ...]) -> list[str]:
+    return [argument.name for argument in arguments if isinstance(argument, Ref)]
 
 
 def known_fields(graph: Graph) -> dict[str, Field]:

@@ -16,7 +16,7 @@ from photosite import __version__
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
 from photosite.cli.inspect import inspect
-from photosite.cli.models import models
+from photosite.cli.models import models_app
 from photosite.cli.photo import STDIN
 from photosite.cli.pixels import pixels
 from photosite.cli.see import see
@@ -41,7 +41,7 @@ app.command(field)
 app.command(why)
 app.command(verify)
 app.command(export_numpy)
-app.command(models)
+app.command(models_app)
 app.command(train)
 
 

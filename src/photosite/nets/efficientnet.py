@@ -258,6 +258,27 @@ def scaled(width: float, depth: float) -> tuple[Stage, ...]:
     )
 
 
+SIDES = {
+    "b0": 224,
+    "b1": 240,
+    "b2": 288,
+    "b3": 300,
+    "b4": 380,
+    "b5": 456,
+    "b6": 528,
+    "b7": 600,
+    "v2_s": 384,
+    "v2_m": 480,
+    "v2_l": 480,
+}
+"""Side of the pictures in pixels, torchvision's; the paper has 260 for B2."""
+
+
+def recipe_of(name: str) -> str:
+    """The recipe's name at a network's own side."""
+    return "imagenet" if SIDES[name] == 224 else f"imagenet@{SIDES[name]}"
+
+
 _WIDE: dict[str, Any] = {"norm": partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)}
 _NORMS = dict.fromkeys(("b5", "b6", "b7"), _WIDE)
 """The three that were published with TensorFlow's norm."""
@@ -268,7 +289,7 @@ for _name, (_width, _depth, _dropout) in SCALES.items():
             name=f"efficientnet_{_name}",
             build=partial(EfficientNet, stages=scaled(_width, _depth), dropout=_dropout, **_NORMS.get(_name, {})),
             num_classes=1000,
-            recipe="imagenet",
+            recipe=recipe_of(_name),
             source="Tan and Le 2019, EfficientNet, table 1 and section 3.3",
         )
     )
@@ -280,7 +301,7 @@ for _name, (_stages, _dropout) in V2.items():
                 EfficientNet, stages=_stages, last=1280, dropout=_dropout, norm=partial(nn.BatchNorm2d, eps=1e-3)
             ),
             num_classes=1000,
-            recipe="imagenet",
+            recipe=recipe_of(_name),
             source="Tan and Le 2021, EfficientNetV2, table 4",
         )
     )
