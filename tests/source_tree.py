@@ -48,6 +48,9 @@ OPTIONAL = ("llvmlite", "matplotlib", "numba", "pillow_heif", "simplejpeg", "ski
 """Packages of the extras and of our users: imported where they are used or
 under `try`, so that none has to be there."""
 
+SLOW = ("huggingface_hub",)
+"""Packages that are there and take long to import, so that they are imported where they are used."""
+
 NEEDS_OPTIONAL = ("prep.kernels", "prep.windows")
 """Files of ours that are as optional as the package that they are written for."""
 

@@ -19,6 +19,7 @@ from tests.source_tree import (
     PACKAGE,
     ROOT,
     SERVE_ANY_MODEL,
+    SLOW,
     TORCH_FREE,
     Module,
     is_optional,
@@ -84,13 +85,13 @@ def torch_imports(tree: Tree) -> list[str]:
 
 
 def late_imports(tree: Tree) -> list[str]:
-    """Imports inside functions that are neither of an optional package nor in cli/."""
+    """Imports inside functions that are neither of an optional or slow package nor in cli/."""
     return [
         f"{module.name}:{item.line} imports {item.target} inside a function"
         for module in tree.values()
         if module.folder != "cli"
         for item in module.imports
-        if item.in_function and not is_optional(item.target)
+        if item.in_function and not is_optional(item.target) and item.target.split(".")[0] not in SLOW
     ]
 
 

@@ -26,11 +26,11 @@ def export_numpy(
     says how far its outputs are from PyTorch's, which the example holds; it needs Python and NumPy alone.
 
     Args:
-        model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
+        model: a name of `photosite models`, hf-hub:ORG/NAME, torchvision:NAME, timm:NAME, or package.module:function.
         folder: where to; made if it is not there.
         image: a photo as the example; noise, always the same, if not given.
         batch: how many pictures the script takes at once.
-        weights: a weights file, "default" for those in the package, or "random".
+        weights: a file, an entry such as ResNet50_Weights.IMAGENET1K_V2, hf-hub:ORG/NAME, "default" or "random".
         recipe: how the photo becomes the model's input, as for `see`.
         size: side of the model's input in pixels.
         json: print one JSON object to stdout instead of a line.

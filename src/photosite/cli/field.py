@@ -41,14 +41,14 @@ def field(
     effective field is measured: the gradient of the unit, over pictures of noise and over the photo.
 
     Args:
-        model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
+        model: a name of `photosite models`, hf-hub:ORG/NAME, torchvision:NAME, timm:NAME, or package.module:function.
         node: a node of the model's graph, or the path of a module, whose last value is taken.
         unit: its place as Y,X, row and column counted from 0; the middle of the map if not given.
         effective: measure what it looks at too.
         pictures: how many pictures of noise that is averaged over.
         pixel: a pixel of the photo as Y,X (of the input without a photo), to ask which units see it.
         image: a photo.
-        weights: a weights file, "default" for those in the package, or "random".
+        weights: a file, an entry such as ResNet50_Weights.IMAGENET1K_V2, hf-hub:ORG/NAME, "default" or "random".
         recipe: how the photo becomes the model's input, as for `see`.
         size: side of the model's input in pixels.
         out: a folder, to write field.html and field.json.

@@ -32,7 +32,7 @@ def inspect(
     beside it. A jump is how many pixels lie between neighboring places.
 
     Args:
-        model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
+        model: a name of `photosite models`, hf-hub:ORG/NAME, torchvision:NAME, timm:NAME, or package.module:function.
         input: the input's channels, height and width, such as 3x224x224; the model's own if not given.
         module: the path of a module, to see it and those inside it alone.
         weights: as for `see`; of no consequence for what is shown, so none are loaded by default.

@@ -40,8 +40,8 @@ def see(
 
     Args:
         photo: a picture file, or - for standard input.
-        model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
-        weights: a weights file, "default" for those in the package, or "random".
+        model: a name of `photosite models`, hf-hub:ORG/NAME, torchvision:NAME, timm:NAME, or package.module:function.
+        weights: a file, an entry such as ResNet50_Weights.IMAGENET1K_V2, hf-hub:ORG/NAME, "default" or "random".
         recipe: how the photo becomes the model's input: a name, NAME@SIZE for another size, torchvision:ENTRY of
             weights, timm:NAME, or a preprocessor_config.json.
         size: side of the model's input in pixels.

@@ -32,11 +32,11 @@ def verify(
     differs by itself, or has no counterpart in NumPy.
 
     Args:
-        model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
+        model: a name of `photosite models`, hf-hub:ORG/NAME, torchvision:NAME, timm:NAME, or package.module:function.
         backward: compare gradients too, of every value and every parameter.
         image: a photo to run it on; noise, always the same, if not given.
         batch: how many pictures at once.
-        weights: a weights file, "default" for those in the package, or "random".
+        weights: a file, an entry such as ResNet50_Weights.IMAGENET1K_V2, hf-hub:ORG/NAME, "default" or "random".
         recipe: how the photo becomes the model's input, as for `see`.
         size: side of the model's input in pixels.
         json: print one JSON object to stdout instead of the table.

@@ -32,14 +32,14 @@ def why(
     """Take one number of a network apart: which inputs times which weights it is the sum of.
 
     Args:
-        model: a name of `photosite models`, torchvision:NAME, timm:NAME, or package.module:function.
+        model: a name of `photosite models`, hf-hub:ORG/NAME, torchvision:NAME, timm:NAME, or package.module:function.
         node: a node of the model's graph, or the path of a module, whose last value is taken.
         index: which number of the value, such as 0,12,3,5 (picture, channel, row, column).
         image: a photo to run it on; noise, always the same, if not given.
         terms: how many terms to show, the largest first.
         depth: how many numbers to take apart: the one asked for, then its largest term's, and so on; 1 if not given,
             with --out down to the pixels.
-        weights: a weights file, "default" for those in the package, or "random".
+        weights: a file, an entry such as ResNet50_Weights.IMAGENET1K_V2, hf-hub:ORG/NAME, "default" or "random".
         recipe: how the photo becomes the model's input, as for `see`.
         size: side of the model's input in pixels.
         out: a folder, to write why.html and why.json.

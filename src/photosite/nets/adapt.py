@@ -55,9 +55,17 @@ def described_model(found: FoundWeights) -> tuple[ModelInfo, dict[str, Any], tup
     return info, {}, said.classes
 
 
-def options_of_config(info: ModelInfo, found: FoundWeights) -> tuple[dict[str, Any], FoundWeights]:
+def options_of_config(
+    info: ModelInfo, given: Mapping[str, Any], found: FoundWeights
+) -> tuple[dict[str, Any], FoundWeights]:
     """What a config says and shapes do not show, as options: the activation, and what keeps norms from dividing by 0.
 
+    Args:
+        info: the network.
+        given: options that change it.
+        found: the weights, and the config beside them.
+    Returns:
+        Further options, and the weights with a note on them.
     Raises:
         MismatchedWeightsError: the config is of a tower with other heads.
     """
@@ -67,8 +75,9 @@ def options_of_config(info: ModelInfo, found: FoundWeights) -> tuple[dict[str, A
     said = describe(found.config, found.source).tower
     if said is None:
         return {}, found
-    if said.heads != own.heads:
-        raise MismatchedWeightsError(f"{found.source}: {said.heads} heads, {info.name} has {own.heads}")
+    heads = given.get("num_heads", given.get("heads", own.heads))
+    if said.heads != heads:
+        raise MismatchedWeightsError(f"{found.source}: {said.heads} heads, {info.name} has {heads}")
     changed = {key: getattr(said, key) for key in ("activation", "eps") if getattr(said, key) != getattr(own, key)}
     words = ", ".join(f"{key} {value}" for key, value in changed.items())
     note = (f"as the config says: {words}",) if changed else ()

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from photosite.nets.classifier import to_draw
+
 Shortcut = Literal["projection", "padding", "none"]
 StrideOn = Literal["3x3", "1x1"]
 
@@ -157,7 +159,7 @@ def initialize(model: nn.Module, *, zero_last_norm: bool = False) -> None:
     Matches: torchvision.models.resnet.ResNet, draw for draw.
     Source: He et al. 2015, "Delving Deep into Rectifiers"; Goyal et al. 2017 for the zero gamma.
     """
-    for module in model.modules():
+    for module in to_draw(model):
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         elif isinstance(module, nn.BatchNorm2d):
@@ -165,6 +167,6 @@ def initialize(model: nn.Module, *, zero_last_norm: bool = False) -> None:
             nn.init.zeros_(module.bias)
     if zero_last_norm:
         with torch.no_grad():
-            for module in model.modules():
+            for module in to_draw(model):
                 if isinstance(module, BasicBlock | Bottleneck) and module.residual:
                     module.last_norm.weight.zero_()

@@ -161,6 +161,12 @@ class Stack(Classifier):
         return features
 
 
+def to_draw(model: nn.Module) -> Iterator[nn.Module]:
+    """Give the modules of a new network whose weights are to be drawn: none on the meta device, where none are."""
+    if not any(parameter.is_meta for parameter in model.parameters()):
+        yield from model.modules()
+
+
 def behind(head: nn.Sequential, features: Tensor, *, pre_logits: bool) -> Tensor:
     """Run a head of linear layers on a flattened map, with `pre_logits` all but its last layer."""
     x = torch.flatten(features, 1)

@@ -27,6 +27,8 @@ MOST = {
     "registers": 256,
 }
 """No published tower comes near; a config that asks for more is refused."""
+FOLLOWED = {"img_size": "side", "patch_size": "patch", "embed_dim": "width", "depth": "depth", "num_heads": "heads"}
+"""What of timm's model_args is followed, each a whole number; anything else would make another network."""
 ACTIVATIONS = {"gelu": "gelu", "quick_gelu": "quick_gelu", "gelu_pytorch_tanh": "gelu_tanh"}
 """By transformers' names, ours."""
 
@@ -217,6 +219,9 @@ def _timm(config: Mapping[str, Any], source: str) -> Described:
     options = config.get("model_args") or {}
     if not isinstance(options, Mapping):
         raise RangeError(f"{source}: model_args wants an object, got {type(options).__name__}")
+    for key, value in options.items():
+        if key not in FOLLOWED or not is_number(value, True, 1, MOST[FOLLOWED[key]]):
+            raise RangeError(f"{source}: model_args cannot be followed: {str(key)[:40]} = {str(value)[:40]}")
     given = config.get("num_classes")
     if given is not None and not is_number(given, True, 0, 10_000_000):
         raise RangeError(f"{source}: num_classes wants a whole number, got {str(given)[:40]}")

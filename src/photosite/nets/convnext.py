@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photosite.nets.classifier import Level, Stack
+from photosite.nets.classifier import Level, Stack, to_draw
 from photosite.nets.registry import ModelInfo, register
 from photosite.nets.stochastic_depth import StochasticDepth
 
@@ -125,7 +125,7 @@ class ConvNeXt(Stack):
         self.levels = tuple(
             Level(f"features.{2 * stage + 1}", width, 4 * 2**stage) for stage, width in enumerate(widths)
         )
-        for module in self.modules():
+        for module in to_draw(self):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 if module.bias is not None:

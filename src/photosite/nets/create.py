@@ -85,7 +85,7 @@ def create_model(
             shipped = shipped_file(info) if info.shipped else None
             found = find_weights(wanted, model=info.name, shipped=shipped, cache_dir=cache_dir)
     if found is not None:
-        own, found = options_of_config(info, found)
+        own, found = options_of_config(info, given, found)
         given = {**own, **given}
     count = info.num_classes if num_classes is None else num_classes
     # what was read here belongs to nobody else: the network takes those very tensors, and needs none of its own

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from photosite.nets.classifier import Level, Stack
+from photosite.nets.classifier import Level, Stack, to_draw
 from photosite.nets.registry import ModelInfo, register
 from photosite.nets.stochastic_depth import StochasticDepth
 
@@ -229,7 +229,7 @@ class EfficientNet(Stack):
         )
         self.width, self.reduction, self.num_classes, self.in_chans = width, 32, num_classes, in_chans
         self.levels = tuple(levels)
-        for module in self.modules():
+        for module in to_draw(self):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
                 if module.bias is not None:

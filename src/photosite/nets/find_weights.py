@@ -9,17 +9,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from photosite.errors import CorruptWeightsError, PhotositeError, UnknownNameError, WeightsError
 from photosite.nets.configs import read_json
+from photosite.nets.fetch import cached_hub, fetch_hub, fetch_url, parse_hub
 from photosite.nets.published import Published, default_weights, owners, published_weights
 from photosite.nets.weights import Weights, read_weights
 from photosite.prep.published import recipe_from_huggingface, recipe_from_timm
 from photosite.prep.recipe import Recipe
-
-if TYPE_CHECKING:
-    from photosite.nets.fetch import HubFile
 
 FILES = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
 """What a repository or folder may call its weights, the safest first."""
@@ -115,8 +113,6 @@ def _entry(wanted: str, model: str) -> Published | None:
 
 
 def _from_url(entry: Published, cache_dir: Path | None) -> FoundWeights:
-    from photosite.nets.fetch import fetch_url
-
     assert entry.url is not None
     path = fetch_url(entry.url, entry.sha256_prefix, cache_dir=cache_dir)
     return FoundWeights(
@@ -129,29 +125,30 @@ def _from_url(entry: Published, cache_dir: Path | None) -> FoundWeights:
 
 
 def _from_hub(text: str, model: str, cache_dir: Path | None) -> FoundWeights:
-    from photosite.nets.fetch import fetch_hub, parse_hub
-
     repo, revision = parse_hub(text)
-    commit: str | None = None
-
-    def get(name: str) -> HubFile | None:
-        return fetch_hub(repo, name, commit or revision, cache_dir=cache_dir)
-
-    file = next((found for name in FILES if (found := get(name)) is not None), None)
+    ways = (cached_hub, fetch_hub)  # whatever is there counts before the network is asked
+    tries = (get(repo, name, revision, cache_dir=cache_dir) for get in ways for name in FILES)
+    file = next((found for found in tries if found is not None), None)
     if file is None:
         raise WeightsError(f"hf-hub:{repo}: it has none of {', '.join(FILES)}")
-    commit = file.commit  # what lies beside is of the same commit
+
+    def beside(name: str) -> Path | None:
+        try:  # of the same commit
+            other = fetch_hub(repo, name, file.commit or revision, cache_dir=cache_dir)
+        except WeightsError:
+            return None  # offline, or the network went away: the weights are there
+        return None if other is None else other.path
+
     read = read_weights(file.path, sha256=file.sha256)
     entry = next((one for one in published_weights(model) if one.name == f"hf-hub:{repo}"), None)
-    found = _with_neighbors(FoundWeights(read, f"hf-hub:{repo}"), lambda name: _path(get(name)))
-    known = {"license": entry.license, "origin": entry.origin} if entry else {}
-    if entry is not None and found.recipe is None:
-        known["recipe"] = entry.recipe  # type: ignore[assignment]
-    return replace(found, revision=commit, **{"origin": f"https://huggingface.co/{repo}", **known})  # type: ignore[arg-type]
-
-
-def _path(file: HubFile | None) -> Path | None:
-    return None if file is None else file.path
+    whole = _with_neighbors(FoundWeights(read, f"hf-hub:{repo}"), beside)
+    return replace(
+        whole,
+        revision=file.commit,
+        recipe=whole.recipe or (entry.recipe if entry else None),
+        license=entry.license if entry else None,
+        origin=(entry.origin if entry else None) or f"https://huggingface.co/{repo}",
+    )
 
 
 def _from_folder(folder: Path) -> FoundWeights:

@@ -1,7 +1,8 @@
 """The model and the recipe that a user named: ours, torchvision's, timm's, and whatever else can be named.
 
 resnet50                 ours
-torchvision:resnet50     torchvision's definition; its weights only from a file, nothing is downloaded
+hf-hub:org/name          ours, as the repository's config describes it, with its weights; local-dir:FOLDER likewise
+torchvision:resnet50     torchvision's definition; its weights only where they are named
 timm:vit_tiny_patch16_224
 package.module:function  called without arguments, from the working directory or any installed package
 
@@ -20,10 +21,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from photosite.errors import MissingExtraError, PhotositeError, UnknownNameError, WeightsError
+from photosite.errors import MissingExtraError, PhotositeError, UnknownNameError
 from photosite.nets.create import create_model, set_facts
+from photosite.nets.find_weights import find_weights
 from photosite.nets.registry import model_info
-from photosite.nets.weights import load_weights, read_weights
+from photosite.nets.weights import load_weights
 from photosite.prep.published import recipe_from_huggingface, recipe_from_timm, recipe_from_torchvision
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
@@ -35,9 +37,11 @@ def find_model(spec: str, weights: str | Path | None = None) -> nn.Module:
     """Build the model that `spec` names, ready for `photosite.trace.record`.
 
     Args:
-        spec: a name of ours, `torchvision:NAME`, `timm:NAME` or `package.module:function`.
-        weights: a file; "default" for those in the package; "random" for none; by default those in the package if
-            there are any. A network without weights gets random ones, always the same, and says so in its notes.
+        spec: a name of ours, hf-hub:ORG/NAME or local-dir:FOLDER, `torchvision:NAME`, `timm:NAME` or
+            `package.module:function`.
+        weights: what `photosite.nets.find_weights` takes; "default" for those in the package, else the first that were
+            published; "random" for none; by default those in the package if there are any, and nothing is downloaded. A
+            network without weights gets random ones, always the same, and says so in its notes.
 
     Returns:
         The model in evaluation mode, with the facts that `create_model` gives (a recipe only where one is known).
@@ -51,7 +55,7 @@ def find_model(spec: str, weights: str | Path | None = None) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         place, colon, name = spec.partition(":")
-        if not colon:
+        if not colon or place in ("hf-hub", "local-dir"):
             return _ours(spec, weights)
         if place == "torchvision":
             model = _torchvision(name)
@@ -60,19 +64,23 @@ def find_model(spec: str, weights: str | Path | None = None) -> nn.Module:
         else:
             model = _from_function(place, name)
     if weights is not None and str(weights) != "random":
-        if str(weights) == "default":
-            raise WeightsError(f"find_model: the package has no weights for {spec}; give a file")
-        read = read_weights(weights)
-        notes = (*read.notes, *load_weights(model, read))
-        set_facts(model, trained=True, weights_source=str(read.path), weights_sha256=read.sha256, weights_notes=notes)
+        found = find_weights(weights if isinstance(weights, Path) else str(weights), model=name)
+        notes = (*found.weights.notes, *found.notes, *load_weights(model, found.weights))
+        set_facts(
+            model,
+            trained=True,
+            weights_source=found.source,
+            weights_sha256=found.weights.sha256,
+            weights_notes=notes,
+            **({"recipe": found.recipe, "photo_recipe": found.recipe} if found.recipe is not None else {}),
+        )
     elif place in ("torchvision", "timm"):
         set_facts(model, trained=False, weights_notes=(RANDOM_NOTE,))
     return model.eval()
 
 
 def _ours(name: str, weights: str | Path | None) -> nn.Module:
-    info = model_info(name)
-    if weights is None and info.shipped is not None:
+    if weights is None and ":" not in name and model_info(name).shipped is not None:
         weights = "default"
     model = create_model(name, None if str(weights) == "random" else weights)
     if not model.trained:

@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from photosite.nets.classifier import Level, Stack, behind
+from photosite.nets.classifier import Level, Stack, behind, to_draw
 from photosite.nets.registry import ModelInfo, register
 
 CONVOLUTIONS: dict[int, tuple[int, int, int, int, int]] = {
@@ -72,7 +72,7 @@ class VGG(Stack):
         )
         self.levels = (*levels, Level(f"features.{len(self.features) - 1}", 512, 32))
         self.width, self.reduction, self.num_classes, self.in_chans = 512, 32, num_classes, in_chans
-        for module in self.modules():  # as torchvision draws them
+        for module in to_draw(self):  # as torchvision draws them
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]

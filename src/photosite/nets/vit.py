@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photosite.errors import UnknownNameError
-from photosite.nets.classifier import Classifier, Format, Level
+from photosite.nets.classifier import Classifier, Format, Level, to_draw
 from photosite.nets.registry import ModelInfo, register
 from photosite.nets.standardized import Backbone, Stem
 from photosite.nets.transformer import AttentionPool, Block, HybridEmbedding, PatchEmbedding
@@ -166,7 +166,7 @@ class VisionTransformer(Classifier):
         self._draw()
 
     def _draw(self) -> None:
-        for module in self.modules():
+        for module in to_draw(self):
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
