@@ -20,7 +20,12 @@ from PIL import Image
 import photosite
 from tests.source_tree import OPTIONAL, PACKAGE, ROOT, read_tree
 
-IMPORTED_AS = {"pillow": "PIL", "pillow-heif": "pillow_heif", "scikit-image": "skimage"}
+IMPORTED_AS = {
+    "huggingface-hub": "huggingface_hub",
+    "pillow": "PIL",
+    "pillow-heif": "pillow_heif",
+    "scikit-image": "skimage",
+}
 MAX_WHEEL_BYTES = 8_000_000  # the weights are allowed 4 MB; twice that means that something else slipped in
 
 

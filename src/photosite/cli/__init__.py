@@ -1,4 +1,4 @@
-"""The command line: `photosite see`, `pixels`, `inspect`, `field`, `why`, `verify`, `export-numpy`, `models`, `train`.
+"""The command line: `see`, `pixels`, `inspect`, `field`, `why`, `verify`, `export-numpy`, `match`, `models`, `train`.
 
 Each command imports what it needs when it runs, so that `--help` stays quick. Results go to stdout, progress and
 errors to stderr. Exit codes: 0 done, 1 an error of our own, 2 bad input or usage, 130 interrupted.
@@ -16,6 +16,7 @@ from photosite import __version__
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
 from photosite.cli.inspect import inspect
+from photosite.cli.match import match
 from photosite.cli.models import models_app
 from photosite.cli.photo import STDIN
 from photosite.cli.pixels import pixels
@@ -41,6 +42,7 @@ app.command(field)
 app.command(why)
 app.command(verify)
 app.command(export_numpy)
+app.command(match)
 app.command(models_app)
 app.command(train)
 
