@@ -119,6 +119,7 @@ def test_clip_of_open_clip_and_openai(quick: bool, tmp_path: Path) -> None:
     ours = create_model(name, str(tmp_path / "clip.safetensors"), num_classes=20, **TOWER)
     with torch.inference_mode():
         check_close(ours(photos(SIDE)), peer(photos(SIDE)))
+        assert any(f"activation: {ours.tower.activation}, as the network has it" in one for one in ours.weights_notes)
         larger = photos(96)
         open_clip.model.resize_pos_embed(
             holder := {"visual.positional_embedding": peer.positional_embedding.detach()}, _Visual(96)
@@ -191,3 +192,37 @@ def test_a_tensor_that_is_missing_or_strange_is_named(tmp_path: Path) -> None:
         create_model("vit_small_patch14_dinov2", str(tmp_path / "w.safetensors"), **TOWER)
     assert caught.value.missing == ("blocks.1.norm1.weight",)
     assert caught.value.unexpected == ("encoder.layer.0.strange",)
+
+
+@pytest.mark.parametrize("classes", [None, 10, 0])
+@pytest.mark.parametrize("name", ["convnext_tiny", "vgg11", "vgg11_bn"])
+def test_timms_names_of_convolutional_networks(name: str, classes: int | None, tmp_path: Path) -> None:
+    small: dict[str, Any] = {"depths": (1, 2, 2, 1), "dims": (16, 32, 48, 64)} if name == "convnext_tiny" else {}
+    peer = drawn(library("timm").create_model(name, **small, **({} if classes is None else {"num_classes": classes})))
+    save_weights(tmp_path / "w.safetensors", peer.state_dict())
+    options = {"depths": small["depths"], "widths": small["dims"]} if small else {}
+    ours = create_model(name, str(tmp_path / "w.safetensors"), num_classes=classes, **options)
+    x = photos(224 if "vgg" in name else 96, 1)
+    with torch.inference_mode():
+        check_close(ours(x), peer(x))
+
+
+def test_convnext_as_its_authors_name_it(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"depths": (1, 1, 2, 1), "widths": (16, 32, 48, 64)}
+    first = drawn(create_model("convnext_tiny", **options))
+    theirs: dict[str, Tensor] = {}
+    for key, value in first.state_dict().items():
+        part, *rest = key.split(".")
+        if part == "classifier":
+            theirs[f"{'norm' if rest[0] == '0' else 'head'}.{rest[1]}"] = value
+        elif int(rest[0]) % 2 == 0:
+            theirs[f"downsample_layers.{int(rest[0]) // 2}.{'.'.join(rest[1:])}"] = value
+        elif rest[2] == "layer_scale":
+            theirs[f"stages.{int(rest[0]) // 2}.{rest[1]}.gamma"] = value.flatten()
+        else:
+            names = {"0": "dwconv", "2": "norm", "3": "pwconv1", "5": "pwconv2"}
+            theirs[f"stages.{int(rest[0]) // 2}.{rest[1]}.{names[rest[3]]}.{rest[4]}"] = value
+    save_weights(tmp_path / "w.safetensors", theirs)
+    ours = create_model("convnext_tiny", str(tmp_path / "w.safetensors"), **options)
+    for key, value in first.state_dict().items():
+        assert_close(ours.state_dict()[key], value, rtol=0, atol=0)

@@ -114,7 +114,9 @@ def load_published(model: nn.Module, found: FoundWeights, *, count: int | None =
         _fit_head(model, wanted, tensors, notes, count)
         _fit_pictures(model, wanted, tensors, notes)
     if isinstance(model, VisionTransformer):
-        if converted is not None:
+        if converted is not None and converted.layout.activation_unknown and not found.config:
+            notes.append(f"activation: {model.tower.activation}, as the network has it; the file does not say which")
+        if converted is not None and converted.layout.interpolation:
             model.interpolation = converted.layout.interpolation
             notes.append(f"positions of other sizes: interpolated as {model.interpolation} does")
         _fit_positions(model, wanted, tensors, notes)

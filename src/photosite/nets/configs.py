@@ -169,7 +169,7 @@ def _siglip(numbers: _Numbers) -> Tower:
 def _dinov2(numbers: _Numbers) -> Tower:
     config = numbers.config
     gated = bool(config.get("use_swiglu_ffn", False))
-    given = numbers.whole({"patch": 14, "width": 768, "side": 518 if "image_size" in config else 224})
+    given = numbers.whole({"patch": 16 if "registers" in str(config["model_type"]) else 14, "width": 768, "side": 224})
     ratio = config.get("mlp_ratio", 4)
     if not is_number(ratio, False, 0.1, 64):
         raise RangeError(f"{numbers.source}: mlp_ratio wants a number from 0.1 to 64, got {str(ratio)[:40]}")

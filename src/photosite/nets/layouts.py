@@ -1,4 +1,4 @@
-"""How publishers write vision towers down, and how that becomes ours: names, fused layers, shapes.
+"""How publishers write networks down, and how that becomes ours: names, fused layers, shapes.
 
 A tower inside a larger checkpoint (a text tower beside it, a language model around it) is found by names that only it
 has. Knows tensors and names, no files and no networks.
@@ -7,13 +7,14 @@ has. Knows tensors and names, no files and no networks.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 Tensors = dict[str, Tensor]
+Ours = str | Callable[[re.Match[str]], str] | None
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,19 @@ class Layout:
     Attributes:
         publisher: in words.
         signs: names that are there, all of them behind the same prefix, and tell it from the others.
-        names: regular expressions for whole names behind the prefix, and ours; None for a tensor that is not wanted.
-        interpolation: of `photosite.nets.vit.INTERPOLATIONS`.
+        names: regular expressions for whole names behind the prefix, and ours, or what makes ours of a match; None for
+            a tensor that is not wanted.
+        interpolation: of `photosite.nets.vit.INTERPOLATIONS`; "" for what has no positions.
         beside: names outside the prefix that belong to the tower, and ours.
+        activation_unknown: whether towers of either activation have these names and shapes.
     """
 
     publisher: str
     signs: tuple[str, ...]
-    names: tuple[tuple[str, str | None], ...]
-    interpolation: str
+    names: tuple[tuple[str, Ours], ...]
+    interpolation: str = ""
     beside: Mapping[str, str] = field(default_factory=dict)
+    activation_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ _NEWER_BLOCK: tuple[tuple[str, str], ...] = (
 )
 
 
-def _blocks(where: str, rules: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+def _blocks(where: str, rules: tuple[tuple[str, str], ...]) -> tuple[tuple[str, Ours], ...]:
     """Rules for what stands in a block, as rules for whole names; `where` has one group, the block's number."""
 
     def further(group: re.Match[str]) -> str:
@@ -82,7 +86,7 @@ def _blocks(where: str, rules: tuple[tuple[str, str], ...]) -> tuple[tuple[str, 
     return tuple((where + r"\." + wanted, r"blocks.\1." + re.sub(r"\\(\d)", further, ours)) for wanted, ours in rules)
 
 
-_TRANSFORMERS_TOWER: tuple[tuple[str, str | None], ...] = (
+_TRANSFORMERS_TOWER: tuple[tuple[str, Ours], ...] = (
     (r"embeddings\.class_embedding", "cls_token"),
     (r"embeddings\.patch_embedding\.(.*)", r"patch_embed.proj.\1"),
     (r"embeddings\.position_embedding\.weight", "pos_embed"),
@@ -96,7 +100,7 @@ _TRANSFORMERS_TOWER: tuple[tuple[str, str | None], ...] = (
     (r"head\.layernorm\.(.*)", r"attn_pool.norm.\1"),
     (r"head\.mlp\.(.*)", r"attn_pool.mlp.\1"),
 )
-_NEWER_TOWER: tuple[tuple[str, str | None], ...] = (
+_NEWER_TOWER: tuple[tuple[str, Ours], ...] = (
     (r"embeddings\.cls_token", "cls_token"),
     (r"embeddings\.register_tokens", "reg_token"),
     (r"embeddings\.mask_token", None),
@@ -113,7 +117,7 @@ _OPENAI_BLOCK: tuple[tuple[str, str], ...] = (
     (r"mlp\.c_fc\.(.*)", r"mlp.fc1.\1"),
     (r"mlp\.c_proj\.(.*)", r"mlp.fc2.\1"),
 )
-_OPENAI_TOWER: tuple[tuple[str, str | None], ...] = (
+_OPENAI_TOWER: tuple[tuple[str, Ours], ...] = (
     (r"conv1\.weight", "patch_embed.proj.weight"),
     (r"class_embedding", "cls_token"),
     (r"positional_embedding", "pos_embed"),
@@ -130,7 +134,54 @@ _TORCHVISION_BLOCK: tuple[tuple[str, str], ...] = (
     (r"mlp\.(?:linear_2|3)\.(.*)", r"mlp.fc2.\1"),
 )
 
+_CONVNEXT_PARTS = {
+    "conv_dw": "0",
+    "dwconv": "0",
+    "norm": "2",
+    "mlp.fc1": "3",
+    "pwconv1": "3",
+    "mlp.fc2": "5",
+    "pwconv2": "5",
+}
+"""Of a block, by the names of timm and of its authors."""
+
+
+def _convnext_block(found: re.Match[str]) -> str:
+    stage, block, part, rest = found.groups()
+    return f"features.{2 * int(stage) + 1}.{block}.block.{_CONVNEXT_PARTS[part]}.{rest}"
+
+
+def _convnext_scale(found: re.Match[str]) -> str:
+    return f"features.{2 * int(found[1]) + 1}.{found[2]}.layer_scale"
+
+
+def _convnext_step(found: re.Match[str]) -> str:
+    return f"features.{2 * int(found[1])}.{found[2]}"
+
+
+_CONVNEXT: tuple[tuple[str, Ours], ...] = (
+    (r"stages\.(\d)\.(?:blocks\.)?(\d+)\.(conv_dw|dwconv|norm|mlp\.fc[12]|pwconv[12])\.(.*)", _convnext_block),
+    (r"stages\.(\d)\.(?:blocks\.)?(\d+)\.gamma", _convnext_scale),
+    (r"stages\.(\d)\.downsample\.(.*)", _convnext_step),
+    (r"downsample_layers\.(\d)\.(.*)", _convnext_step),
+    (r"stem\.(.*)", r"features.0.\1"),
+    (r"(?:head\.norm|norm)\.(.*)", r"classifier.0.\1"),
+    (r"(?:head\.fc|head)\.(.*)", r"classifier.2.\1"),
+)
+
 LAYOUTS: tuple[Layout, ...] = (
+    Layout("timm's ConvNeXt", ("stages.0.blocks.0.conv_dw.weight", "stem.0.weight"), _CONVNEXT),
+    Layout("ConvNeXt's authors", ("stages.0.0.dwconv.weight", "downsample_layers.0.0.weight"), _CONVNEXT),
+    Layout(
+        "timm's VGG",
+        ("pre_logits.fc1.weight", "features.0.weight"),
+        (
+            (r"features\.(.*)", r"features.\1"),
+            (r"pre_logits\.fc1\.(.*)", r"classifier.0.\1"),
+            (r"pre_logits\.fc2\.(.*)", r"classifier.3.\1"),
+            (r"head\.fc\.(.*)", r"classifier.6.\1"),
+        ),
+    ),
     Layout(
         "torchvision",
         ("conv_proj.weight", "encoder.pos_embedding", "class_token"),
@@ -150,6 +201,7 @@ LAYOUTS: tuple[Layout, ...] = (
         _TRANSFORMERS_TOWER,
         "transformers",
         {"visual_projection.weight": "head.weight"},
+        activation_unknown=True,
     ),
     Layout(
         "transformers, with registers",
@@ -164,7 +216,13 @@ LAYOUTS: tuple[Layout, ...] = (
         "transformers",
         {"classifier.weight": "head.weight", "classifier.bias": "head.bias"},
     ),
-    Layout("OpenAI's CLIP", ("conv1.weight", "class_embedding", "ln_pre.weight"), _OPENAI_TOWER, "open_clip"),
+    Layout(
+        "OpenAI's CLIP",
+        ("conv1.weight", "class_embedding", "ln_pre.weight"),
+        _OPENAI_TOWER,
+        "open_clip",
+        activation_unknown=True,
+    ),
     Layout("open_clip around timm", ("trunk.patch_embed.proj.weight",), ((r"trunk\.(.*)", r"\1"),), "open_clip"),
     *(
         Layout(
@@ -252,7 +310,7 @@ def _ours(layout: Layout, name: str) -> str | None:
     for pattern, ours in layout.names:
         match = re.fullmatch(pattern, name)
         if match:
-            return None if ours is None else match.expand(ours)
+            return ours(match) if callable(ours) else None if ours is None else match.expand(ours)
     return name
 
 
@@ -270,7 +328,11 @@ def _fuse(found: Tensors, wanted: Mapping[str, torch.Size]) -> None:
 
 
 def _shape(found: Tensors, wanted: Mapping[str, torch.Size]) -> None:
-    """Tokens and positions with all their axes; the position of a class token added to it where ours has none."""
+    """Tokens, scales and flattened kernels with our axes; a class token's position added to it where ours has none."""
+    for name, shape in wanted.items():
+        layer = name.endswith("layer_scale") or name in ("classifier.0.weight", "classifier.3.weight")
+        if layer and name in found and found[name].shape != shape and found[name].numel() == shape.numel():
+            found[name] = found[name].reshape(shape)
     for name in ("cls_token", "pos_embed", "reg_token"):
         if name in found and found[name].ndim < 3:
             found[name] = found[name].reshape(1, -1, found[name].shape[-1])
