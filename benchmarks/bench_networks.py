@@ -15,8 +15,8 @@ from torch import nn
 
 from photosite.graph.capture import capture
 from photosite.nets import create_model
+from photosite.nets.checkpoints.weights import read_weights
 from photosite.nets.sources import import_torchvision
-from photosite.nets.weights import read_weights
 from photosite.prep.recipes import get_recipe
 from photosite.trace.record import record
 

@@ -1,4 +1,4 @@
-"""Write src/photosite/nets/published.json anew: whose weights fit our networks, where they are, under which license.
+"""Write nets/checkpoints/published.json anew: whose weights fit our networks, where they are, under which license.
 
 Read from torchvision and timm as they are installed, but for what is marked as read from a model's page. Run it as
 `python benchmarks/write_published.py`; nothing is downloaded.
@@ -15,7 +15,7 @@ from photosite.files import write_whole
 from photosite.nets import list_models
 from photosite.nets.sources import import_torchvision
 
-TO = Path(__file__).parent.parent / "src" / "photosite" / "nets" / "published.json"
+TO = Path(__file__).parent.parent / "src" / "photosite" / "nets" / "checkpoints" / "published.json"
 TORCHVISION_NAMES = {
     "vit_base_patch16_224": "vit_b_16",
     "vit_base_patch32_224": "vit_b_32",

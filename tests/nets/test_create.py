@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from photosite.errors import MismatchedWeightsError, RangeError, ShapeError, UnknownNameError, WeightsError
 from photosite.nets import create_model, list_models
-from photosite.nets.weights import read_weights, save_weights
+from photosite.nets.checkpoints.weights import read_weights, save_weights
 from tests.nets.publishers import drawn, library
 
 SMALL: dict[str, dict[str, Any]] = {

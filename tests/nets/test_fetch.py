@@ -21,10 +21,11 @@ from torch import nn
 from torch.testing import assert_close
 
 from photosite.errors import CorruptWeightsError, PhotositeError, WeightsError
-from photosite.nets import create_model, fetch
-from photosite.nets.fetch import cached_hub, fetch_hub, fetch_url, is_offline, parse_hub, torch_hub_folder
-from photosite.nets.published import Published
-from photosite.nets.weights import save_weights
+from photosite.nets import create_model
+from photosite.nets.checkpoints import fetch
+from photosite.nets.checkpoints.fetch import cached_hub, fetch_hub, fetch_url, is_offline, parse_hub, torch_hub_folder
+from photosite.nets.checkpoints.published import Published
+from photosite.nets.checkpoints.weights import save_weights
 from tests.nets.publishers import transformers_tower
 
 CONTENT = os.urandom(300_000)
@@ -276,8 +277,8 @@ def test_an_entry_of_torchvision_comes_with_its_recipe(
               "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}  # fmt: skip
     entry = Published("ResNet18_Weights.IMAGENET1K_V1", url=address, sha256_prefix=digest[:8], default=True,
                       license="some", torchvision=preset)  # fmt: skip
-    monkeypatch.setattr("photosite.nets.find_weights.published_weights", lambda _: (entry,))
-    monkeypatch.setattr("photosite.nets.find_weights.default_weights", lambda _: entry)
+    monkeypatch.setattr("photosite.nets.checkpoints.find_weights.published_weights", lambda _: (entry,))
+    monkeypatch.setattr("photosite.nets.checkpoints.find_weights.default_weights", lambda _: entry)
     for wanted in (
         *("ResNet18_Weights.IMAGENET1K_V1", "ResNet18_Weights.DEFAULT", "IMAGENET1K_V1", "default", True),
         "torchvision:ResNet18_Weights.IMAGENET1K_V1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from photosite.nets.keymaps import KEY_MAPS, cifar_resnet_keys, guess_key_map, is_counter, same_keys
+from photosite.nets.checkpoints.keymaps import KEY_MAPS, cifar_resnet_keys, guess_key_map, is_counter, same_keys
 
 
 def test_cifar_names_become_ours() -> None:

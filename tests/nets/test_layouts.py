@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from photosite.errors import MismatchedWeightsError
 from photosite.nets import create_model
-from photosite.nets.weights import save_weights
+from photosite.nets.checkpoints.weights import save_weights
 from photosite.prep.load import load
 from photosite.prep.samples import sample_path
 from tests.nets.publishers import DEPTH, HEADS, PATCH, SIDE, WIDTH, drawn, library, transformers_tower

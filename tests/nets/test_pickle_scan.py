@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from photosite.errors import CorruptWeightsError, UnsafeWeightsError, WeightsError
 from photosite.nets import pickle_scan
-from photosite.nets.pickle_scan import check_pickle
+from photosite.nets.checkpoints.pickle_scan import check_pickle
 
 
 class Evil:

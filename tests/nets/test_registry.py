@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from photosite.errors import CorruptWeightsError, MismatchedWeightsError, UnknownNameError, WeightsError
 from photosite.nets import create_model, list_models
-from photosite.nets.weights import save_weights
+from photosite.nets.checkpoints.weights import save_weights
 from photosite.prep.recipes import get_recipe
 
 

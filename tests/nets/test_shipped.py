@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from photosite.nets import create_model, model_info
+from photosite.nets.checkpoints.weights import read_weights
 from photosite.nets.create import shipped_file
 from photosite.nets.encoder import DEFAULT_MODEL
-from photosite.nets.weights import read_weights
 from photosite.train.card import confusion, model_card
 from photosite.train.dataset import read_dataset
 from photosite.train.loop import predict

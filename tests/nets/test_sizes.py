@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.write_networks import measure
 from photosite.nets import create_model, list_models
-from photosite.nets.published import default_weights, published_weights
+from photosite.nets.checkpoints.published import default_weights, published_weights
 from photosite.nets.sizes import model_size
 from tests.nets.publishers import library
 from tests.peers import import_torchvision

@@ -10,8 +10,8 @@ from torch.testing import assert_close
 
 from photosite.errors import MissingExtraError, PhotositeError, UnknownNameError, WeightsError
 from photosite.nets import create_model
+from photosite.nets.checkpoints.weights import save_weights
 from photosite.nets.sources import RANDOM_NOTE, find_model, find_recipe
-from photosite.nets.weights import save_weights
 from tests.peers import import_peer, import_torchvision
 
 MODULE = """

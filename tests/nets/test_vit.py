@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from photosite.errors import ShapeError
 from photosite.nets import create_model, list_models
-from photosite.nets.weights import save_weights
+from photosite.nets.checkpoints.weights import save_weights
 from tests.peers import import_peer, import_torchvision
 
 PEERS = list_models("vit_*")

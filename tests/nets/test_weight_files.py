@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from photosite.errors import CorruptWeightsError, WeightsError
-from photosite.nets import weight_files
-from photosite.nets.safetensors_file import tensors_in
-from photosite.nets.weight_files import read_weights, save_weights
+from photosite.nets.checkpoints import weight_files
+from photosite.nets.checkpoints.safetensors_file import tensors_in
+from photosite.nets.checkpoints.weight_files import read_weights, save_weights
 
 
 def tensors() -> dict[str, Tensor]:
@@ -195,7 +195,7 @@ def test_tied_tensors_save(tmp_path: Path) -> None:
 
 def test_same_weights_same_bytes_in_another_process(tmp_path: Path) -> None:
     code = (
-        "import torch, sys; from photosite.nets.weight_files import save_weights;"
+        "import torch, sys; from photosite.nets.checkpoints.weight_files import save_weights;"
         "print(save_weights(sys.argv[1], {'w': torch.ones(3)}, {c: c for c in 'abcdefghij'}))"
     )
     other = subprocess.run(

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from photosite.errors import CorruptWeightsError, MismatchedWeightsError, WeightsError
-from photosite.nets.keymaps import cifar_resnet_keys
-from photosite.nets.weights import load_weights, read_weights, save_weights, sha256_of_state
+from photosite.nets.checkpoints.keymaps import cifar_resnet_keys
+from photosite.nets.checkpoints.weights import load_weights, read_weights, save_weights, sha256_of_state
 
 
 def network(seed: int = 0) -> nn.Sequential:

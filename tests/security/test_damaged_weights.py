@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from photosite.errors import CorruptWeightsError, UnsafeWeightsError, WeightsError
-from photosite.nets.weight_files import read_weights
+from photosite.nets.checkpoints.weight_files import read_weights
 from tests.security.weights_cases import Evil, entry, header, refused, saved
 
 # ----------------------------------------------------------------------------------------------------- not the weights
@@ -202,7 +202,7 @@ def test_reading_starts_no_program_and_opens_no_socket(tmp_path: Path) -> None:
     code = """
 import sys
 from photosite.errors import WeightsError
-from photosite.nets.weight_files import read_weights
+from photosite.nets.checkpoints.weight_files import read_weights
 bad = {"os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen"}
 bad |= {"socket.connect", "pickle.find_class", "exec", "compile"}
 def read_all():

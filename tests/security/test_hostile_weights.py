@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from photosite.errors import CorruptWeightsError, MismatchedWeightsError, UnsafeWeightsError, WeightsError
-from photosite.nets import weight_files
-from photosite.nets.weight_files import read_weights
-from photosite.nets.weights import load_weights
+from photosite.nets.checkpoints import weight_files
+from photosite.nets.checkpoints.weight_files import read_weights
+from photosite.nets.checkpoints.weights import load_weights
 from tests.security.weights_cases import Evil, OwnNet, entry, header, refused, rezipped, saved
 
 # ------------------------------------------------------------------------------------------------------ code in pickles

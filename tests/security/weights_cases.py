@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from photosite.errors import WeightsError
-from photosite.nets.weight_files import read_weights
+from photosite.nets.checkpoints.weight_files import read_weights
 
 
 class Evil:

@@ -14,8 +14,8 @@ from torch import nn
 
 from photosite.errors import PictureError, ShapeError
 from photosite.nets import create_model
+from photosite.nets.checkpoints.weights import sha256_of_state
 from photosite.nets.create import set_facts
-from photosite.nets.weights import sha256_of_state
 from photosite.prep.recipes import get_recipe
 from photosite.trace.record import predict, record
 from photosite.trace.save import dumps, to_json, write_json, write_tokens

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 from photosite.errors import CorruptWeightsError, DatasetError
 from photosite.nets import create_model
-from photosite.nets.weights import read_weights
+from photosite.nets.checkpoints.weights import read_weights
 from photosite.train.config import TrainConfig
 from photosite.train.curve import curve_svg
 from photosite.train.run import train

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from photosite.analysis.inspection import Inspection, ModuleReport
-    from photosite.nets.published import Published
+    from photosite.nets.checkpoints.published import Published
 
 WEIGHTS_SHOWN = 8
 """Entries of published weights on the screen; `--json` has them all."""
@@ -30,7 +30,7 @@ def models(pattern: str = "*", /, *, json: Annotated[bool, Parameter(negative=""
     """
     from photosite.errors import UnknownNameError
     from photosite.nets import list_models, model_info
-    from photosite.nets.published import published_weights
+    from photosite.nets.checkpoints.published import published_weights
     from photosite.nets.sizes import model_size
     from photosite.trace.notation import short
 
@@ -102,7 +102,7 @@ def show(model: str, /, *, json: Annotated[bool, Parameter(negative="")] = False
     from photosite.graph.capture import capture
     from photosite.graph.functional import functional
     from photosite.nets import create_model, model_info
-    from photosite.nets.published import published_weights
+    from photosite.nets.checkpoints.published import published_weights
     from photosite.nets.sizes import model_size
     from photosite.prep.recipes import get_recipe
 

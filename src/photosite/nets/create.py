@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from photosite.errors import CorruptWeightsError, RangeError, UnknownNameError
-from photosite.nets.adapt import described_model, load_published, options_of_config
+from photosite.nets.checkpoints.adapt import described_model, load_published, options_of_config
+from photosite.nets.checkpoints.find_weights import FoundWeights, find_weights
+from photosite.nets.checkpoints.weights import Weights
 from photosite.nets.feature_net import FeatureNet
-from photosite.nets.find_weights import FoundWeights, find_weights
 from photosite.nets.registry import ModelInfo, model_info
-from photosite.nets.weights import Weights
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
 from photosite.shapes import is_number

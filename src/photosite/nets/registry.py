@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from photosite.errors import UnknownNameError
-from photosite.nets.published import published_weights
+from photosite.nets.checkpoints.published import published_weights
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from photosite.errors import MissingExtraError, PhotositeError, UnknownNameError
+from photosite.nets.checkpoints.find_weights import find_weights
+from photosite.nets.checkpoints.weights import load_weights
 from photosite.nets.create import create_model, set_facts
-from photosite.nets.find_weights import find_weights
 from photosite.nets.registry import model_info
-from photosite.nets.weights import load_weights
 from photosite.prep.published import recipe_from_huggingface, recipe_from_timm, recipe_from_torchvision
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
@@ -39,8 +39,8 @@ def find_model(spec: str, weights: str | Path | None = None) -> nn.Module:
     Args:
         spec: a name of ours, hf-hub:ORG/NAME or local-dir:FOLDER, `torchvision:NAME`, `timm:NAME` or
             `package.module:function`.
-        weights: what `photosite.nets.find_weights` takes; "default" for those in the package, else the first that were
-            published; "random" for none; by default those in the package if there are any, and nothing is downloaded. A
+        weights: what `create_model` takes; "default" for those in the package, else the first that were published;
+            "random" for none; by default those in the package if there are any, and nothing is downloaded. A
             network without weights gets random ones, always the same, and says so in its notes.
 
     Returns:

@@ -101,7 +101,7 @@ class VisionTransformer(Classifier):
         interpolation: one of `INTERPOLATIONS`: how positions are brought to other grids; `create_model` sets it to the
             publisher of the weights.
 
-    Matches: timm's `VisionTransformer`, same parameter names; `photosite.nets.layouts` reads others'.
+    Matches: timm's `VisionTransformer`, same parameter names; `photosite.nets.checkpoints.layouts` reads others'.
     Source: Dosovitskiy et al. 2020; Radford et al. 2021; Zhai et al. 2023; Oquab et al. 2023; Darcet et al. 2023.
     """
 

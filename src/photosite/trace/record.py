@@ -15,7 +15,7 @@ from torch import nn
 from photosite import __version__
 from photosite.errors import PictureError, ShapeError
 from photosite.graph.capture import capture
-from photosite.nets.weights import sha256_of_state
+from photosite.nets.checkpoints.weights import sha256_of_state
 from photosite.prep.load import Source
 from photosite.prep.recipe import Recipe
 from photosite.trace.light import follow_light, thumbnail

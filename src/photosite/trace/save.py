@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from photosite.files import write_whole
-from photosite.nets.weights import save_weights
+from photosite.nets.checkpoints.weights import save_weights
 from photosite.trace.values import Step, Trace
 
 

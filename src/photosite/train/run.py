@@ -25,9 +25,9 @@ from torch import Tensor
 from photosite import __version__
 from photosite.errors import CorruptWeightsError, DatasetError
 from photosite.files import write_whole
+from photosite.nets.checkpoints.weights import save_weights
 from photosite.nets.create import create_model
 from photosite.nets.registry import ModelInfo, model_info
-from photosite.nets.weights import save_weights
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
 from photosite.train.card import confusion, model_card

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from photosite.errors import CorruptWeightsError, PhotositeError, UnknownNameError, WeightsError
-from photosite.nets.configs import read_json
-from photosite.nets.fetch import cached_hub, fetch_hub, fetch_url, parse_hub
-from photosite.nets.published import Published, default_weights, owners, published_weights
-from photosite.nets.weights import Weights, read_weights
+from photosite.nets.checkpoints.configs import read_json
+from photosite.nets.checkpoints.fetch import cached_hub, fetch_hub, fetch_url, parse_hub
+from photosite.nets.checkpoints.published import Published, default_weights, owners, published_weights
+from photosite.nets.checkpoints.weights import Weights, read_weights
 from photosite.prep.published import recipe_from_huggingface, recipe_from_timm
 from photosite.prep.recipe import Recipe
 

@@ -73,7 +73,7 @@ class ImageClassification:
 
 @cache
 def _table() -> dict[str, tuple[Published, ...]]:
-    text = (resources.files("photosite.nets") / "published.json").read_text(encoding="utf-8")
+    text = (resources.files("photosite.nets.checkpoints") / "published.json").read_text(encoding="utf-8")
     return {name: tuple(Published(**entry) for entry in entries) for name, entries in json.loads(text).items()}
 
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from photosite.errors import CorruptWeightsError, MismatchedWeightsError, WeightsError
-from photosite.nets.keymaps import KeyMap, guess_key_map, is_counter, same_keys
-from photosite.nets.weight_files import Weights, read_weights, save_weights
+from photosite.nets.checkpoints.keymaps import KeyMap, guess_key_map, is_counter, same_keys
+from photosite.nets.checkpoints.weight_files import Weights, read_weights, save_weights
 from photosite.shapes import shape_text
 
 __all__ = ["Weights", "load_weights", "read_weights", "save_weights", "sha256_of_state"]

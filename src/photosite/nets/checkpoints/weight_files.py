@@ -1,7 +1,7 @@
 """Weights files: read from strangers without running their code, written whole or not at all.
 
 A file is read once, so the bytes that were hashed are the bytes that are used; its content decides what it is, not its
-name. Knows nothing of models: `nets/weights.py` compares and copies.
+name. Knows nothing of models: `weights` compares and copies.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from torch import Tensor
 
 from photosite.errors import CorruptWeightsError, UnsafeWeightsError, WeightsError
 from photosite.files import write_whole
-from photosite.nets.keymaps import PREFIXES
-from photosite.nets.pickle_scan import check_pickle
-from photosite.nets.safetensors_file import tensors_in
+from photosite.nets.checkpoints.keymaps import PREFIXES
+from photosite.nets.checkpoints.pickle_scan import check_pickle
+from photosite.nets.checkpoints.safetensors_file import tensors_in
 
 MAX_FILE_BYTES = 8 << 30
 """Files above are refused unless the caller allows more: no vision tower of today is larger."""

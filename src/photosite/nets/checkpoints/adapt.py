@@ -1,6 +1,6 @@
 """Published weights into a network of ours: names and shapes of others, other pictures, other classes, other sizes.
 
-Whatever is changed on the way is said; what does not fit is refused by `photosite.nets.weights`.
+Whatever is changed on the way is said; what does not fit is refused by `photosite.nets.checkpoints.weights`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from photosite.errors import MismatchedWeightsError, WeightsError
+from photosite.nets.checkpoints.configs import describe
+from photosite.nets.checkpoints.find_weights import FoundWeights
+from photosite.nets.checkpoints.keymaps import guess_key_map, same_keys
+from photosite.nets.checkpoints.layouts import convert
+from photosite.nets.checkpoints.weights import load_weights
 from photosite.nets.classifier import Classifier
-from photosite.nets.configs import describe
-from photosite.nets.find_weights import FoundWeights
-from photosite.nets.keymaps import guess_key_map, same_keys
-from photosite.nets.layouts import convert
 from photosite.nets.registry import ModelInfo, model_info
 from photosite.nets.vit import INTERPOLATIONS, Tower, VisionTransformer, build_tower, interpolated
-from photosite.nets.weights import load_weights
 
 Tensors = dict[str, Tensor]
 
