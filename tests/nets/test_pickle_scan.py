@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photosite.errors import CorruptWeightsError, UnsafeWeightsError, WeightsError
-from photosite.nets import pickle_scan
+from photosite.nets.checkpoints import pickle_scan
 from photosite.nets.checkpoints.pickle_scan import check_pickle
 
 
