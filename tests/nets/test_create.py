@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from photosite.errors import MismatchedWeightsError, RangeError, ShapeError, UnknownNameError, WeightsError
 from photosite.nets import create_model, list_models
 from photosite.nets.checkpoints.weights import read_weights, save_weights
-from tests.nets.publishers import drawn, library
+from tests.nets.publishers import DEPTH, HEADS, PATCH, SIDE, WIDTH, drawn, library, transformers_tower
 
 SMALL: dict[str, dict[str, Any]] = {
     "resnet18": {},
@@ -192,3 +192,16 @@ def test_each_level_is_where_it_says(name: str) -> None:
         assert one.shape[1] == level.channels
         assert abs(one.shape[2] - height) <= 1 and abs(one.shape[3] - width) <= 1  # noqa: PT018
     assert model.net.levels[-1].reduction == model.net.reduction
+
+
+def test_a_state_dict_of_another_library_is_taken_as_a_file_is() -> None:
+    peer = transformers_tower("dinov2")
+    ours = create_model("vit_small_patch14_dinov2", peer.state_dict(), img_size=SIDE, patch_size=PATCH, embed_dim=WIDTH,
+                        depth=DEPTH, num_heads=HEADS)  # fmt: skip
+    x = torch.randn(1, 3, SIDE, SIDE)
+    with torch.inference_mode():
+        wanted = peer(x).last_hidden_state
+        assert_close(ours.forward_features(x), wanted, rtol=1e-5, atol=1e-5 * float(wanted.abs().max()))
+        ours.cls_token.zero_()
+        assert peer.embeddings.cls_token.abs().max() > 0, "the state dict is somebody else's"
+    assert ours.weights_source == "a state dict"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from photosite.errors import CorruptWeightsError, RangeError, UnknownNameError
 from photosite.nets.checkpoints.adapt import described_model, load_published, options_of_config
 from photosite.nets.checkpoints.find_weights import FoundWeights, find_weights
-from photosite.nets.checkpoints.weights import Weights
+from photosite.nets.checkpoints.weights import Weights, state_as_weights
 from photosite.nets.feature_net import FeatureNet
 from photosite.nets.registry import ModelInfo, model_info
 from photosite.prep.recipe import Recipe
@@ -26,7 +26,7 @@ from photosite.shapes import is_number
 
 def create_model(
     name: str,
-    weights: str | Path | Weights | bool | None = None,
+    weights: str | Path | Weights | Mapping[str, Tensor] | bool | None = None,
     *,
     pretrained: bool = False,
     num_classes: int | None = None,
@@ -45,7 +45,7 @@ def create_model(
             config beside the weights says what network they are of.
         weights: None for fresh random weights; "default" (or True) for those in the package, else the first that were
             published; what `find_weights` takes (a file, an entry of torchvision, hf-hub:, local-dir:); or
-            what `read_weights` gave. Other publishers' names and shapes are brought to ours.
+            what `read_weights` gave, or a state dict. Other publishers' names and shapes are brought to ours.
         pretrained: the same as `weights="default"`, as timm users write it.
         num_classes: outputs of the last layer; 0 leaves it out. Weights of another number leave it as it was drawn.
         in_chans: channels of the pictures; the first layer of weights for three is summed or repeated, as timm does.
@@ -80,6 +80,8 @@ def create_model(
         info = model_info(name)
         if isinstance(wanted, Weights):
             found = FoundWeights(wanted, str(wanted.path))
+        elif isinstance(wanted, Mapping):
+            found = FoundWeights(state_as_weights(wanted), "a state dict")
         elif wanted is not None and wanted is not False:
             wanted = wanted if isinstance(wanted, Path) else str(wanted)
             shipped = shipped_file(info) if info.shipped else None
@@ -89,7 +91,7 @@ def create_model(
         given = {**own, **given}
     count = info.num_classes if num_classes is None else num_classes
     # what was read here belongs to nobody else: the network takes those very tensors, and needs none of its own
-    fresh = found is None or isinstance(weights, Weights)
+    fresh = found is None or isinstance(weights, Weights | Mapping)
     with nullcontext() if fresh else torch.device("meta"):
         model = _built(info, count, in_chans, given)
     facts = training_facts(found.weights) if found else {}

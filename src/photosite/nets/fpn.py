@@ -1,4 +1,4 @@
-"""Feature pyramid: the maps of several stages, each with what the coarser ones know."""
+"""Feature pyramid: the maps of several stages, each with what the coarser ones know; on any network of ours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photosite.errors import ShapeError
+from photosite.nets.feature_net import FeatureNet
 
 
 class FeaturePyramid(nn.Module):
@@ -58,3 +59,34 @@ class FeaturePyramid(nn.Module):
         if self.extra_level:
             out["pool"] = F.max_pool2d(found[-1], 1, 2, 0)
         return out
+
+
+class PyramidNet(nn.Module):
+    """A network and the pyramid on its maps.
+
+    Attributes:
+        body: the network.
+        fpn: the pyramid.
+    Matches: torchvision.models.detection.backbone_utils.BackboneWithFPN: the same maps by the same names.
+    """
+
+    def __init__(self, net: nn.Module, width: int = 256, *, extra_level: bool = True) -> None:
+        """Build the pyramid with fresh weights.
+
+        Args:
+            net: what `create_model(..., features_only=True)` built; its `out_indices` say which levels are read.
+            width: of each map that goes out.
+            extra_level: add a map half as fine as the coarsest.
+        Raises:
+            ShapeError: not such a network.
+        """
+        super().__init__()
+        if not isinstance(net, FeatureNet):
+            raise ShapeError(f"PyramidNet: wants create_model(..., features_only=True), got {type(net).__name__}")
+        self.body = net
+        self.fpn = FeaturePyramid(net.feature_info.channels(), width, extra_level=extra_level)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Compute the maps: (B, C, H, W) to (B, width, h, w) by "0", "1", ..., and "pool", from fine to coarse."""
+        maps: dict[str, Tensor] = self.fpn({str(number): one for number, one in enumerate(self.body(x))})
+        return maps

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ from photosite.nets.checkpoints.keymaps import KeyMap, guess_key_map, is_counter
 from photosite.nets.checkpoints.weight_files import Weights, read_weights, save_weights
 from photosite.shapes import shape_text
 
-__all__ = ["Weights", "load_weights", "read_weights", "save_weights", "sha256_of_state"]
+__all__ = ["Weights", "load_weights", "read_weights", "save_weights", "sha256_of_state", "state_as_weights"]
 
 _SHOWN = 10  # keys of each kind in a message; the attributes have them all
 
@@ -83,11 +85,19 @@ def load_weights(
     return (*notes, *odd)
 
 
-def sha256_of_state(model: nn.Module) -> str:
+def state_as_weights(state: Mapping[str, Any]) -> Weights:
+    """Take a state dict, of whatever library, as if it had been read from a file; its tensors are not copied."""
+    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    return Weights(tensors, sha256_of_state(tensors), "torch", Path("state_dict"))
+
+
+def sha256_of_state(model: nn.Module | Mapping[str, Tensor]) -> str:
     """Hash the names, dtypes, shapes and values of a model's state, whatever their order and device.
 
     Says which weights made a result when they came from no file.
 
+    Args:
+        model: or its state dict.
     Returns:
         64 hexadecimal digits.
 
@@ -98,7 +108,8 @@ def sha256_of_state(model: nn.Module) -> str:
     True
     """
     digest = hashlib.sha256()
-    for key, value in sorted(model.state_dict().items()):
+    state = model.state_dict() if isinstance(model, nn.Module) else model
+    for key, value in sorted(state.items()):
         if isinstance(value, Tensor):
             # repr ends each name, so that no two lists of tensors write the same bytes
             digest.update(f"{key!r} {_dtype(value)} {tuple(value.shape)}\n".encode())
