@@ -326,6 +326,7 @@ def test_a_recipe_that_cannot_be_followed_is_a_note(tmp_path: Path) -> None:
     )
     model = create_model(f"local-dir:{tmp_path}")
     assert any("recipe: not known" in note for note in model.weights_notes)
+    assert any("imagenet@64 is used" in note for note in model.weights_notes)
 
 
 def test_a_folder_without_weights_or_config_says_so(tmp_path: Path) -> None:

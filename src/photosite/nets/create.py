@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,9 @@ def create_model(
         found = find_weights(name, cache_dir=cache_dir)
         info, own, labels = described_model(found)
         given = {**own, **given}
+        if found.recipe is None and recipe is None:
+            note = f"recipe: nothing beside the weights says how pictures become inputs; {info.recipe} is used"
+            found = replace(found, notes=(*found.notes, note))
     else:
         info = model_info(name)
         if isinstance(wanted, Weights):

@@ -45,11 +45,12 @@ def described_model(found: FoundWeights) -> tuple[ModelInfo, dict[str, Any], tup
         count = info.num_classes if said.num_classes is None else said.num_classes
         return replace(info, num_classes=count), dict(said.options or {}), said.classes
     side = said.tower.side
+    recipe = "clip" if said.tower.norm_first else "siglip" if said.tower.pool == "question" else "imagenet"
     info = ModelInfo(
         name=found.source,
         build=partial(build_tower, said.tower),
         num_classes=said.num_classes or 0,
-        recipe="imagenet" if side == 224 else f"imagenet@{side}",
+        recipe=recipe if side == 224 else f"{recipe}@{side}",
         source=f"the config.json of {found.source}",
     )
     return info, {}, said.classes

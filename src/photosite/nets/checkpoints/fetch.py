@@ -89,9 +89,9 @@ def fetch_url(url: str, sha256_prefix: str, *, cache_dir: Path | None = None, pr
         raise WeightsError(f"{url}: wants https")
     folder = torch_hub_folder(cache_dir)
     target = folder / Path(urlsplit(url).path).name
-    if target.is_file() and _sha256(target).startswith(sha256_prefix):
-        return target
     damaged = target.is_file()
+    if damaged and _sha256(target).startswith(sha256_prefix):
+        return target
     if is_offline():
         said = "in the cache is another file of this name" if damaged else "not in the cache"
         raise WeightsError(f"{target.name}: {said}, and the network is switched off; put the file at {target}")
@@ -99,7 +99,7 @@ def fetch_url(url: str, sha256_prefix: str, *, cache_dir: Path | None = None, pr
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _only_one(target):
-            if target.is_file() and not damaged:
+            if target.is_file() and _sha256(target).startswith(sha256_prefix):
                 return target  # another process brought it meanwhile
             for _ in range(2):
                 _download(url, partial, progress=progress)
