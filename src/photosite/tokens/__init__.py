@@ -1,0 +1,20 @@
+"""Token front ends of published vision-language models: exactly their pixels, exactly their tokens."""
+
+from photosite.tokens import idefics, internvl, llava_next, pixtral, qwen, squares
+from photosite.tokens.front_end import Count, FrontEnd, Prepared, TokenMap
+from photosite.tokens.registry import front_end, list_front_ends
+
+__all__ = [
+    "Count",
+    "FrontEnd",
+    "Prepared",
+    "TokenMap",
+    "front_end",
+    "idefics",
+    "internvl",
+    "list_front_ends",
+    "llava_next",
+    "pixtral",
+    "qwen",
+    "squares",
+]

@@ -1,0 +1,220 @@
+"""What a front end is: photos in, an encoder's input out, and for each token the place that it stands for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from photosite.errors import RangeError, ShapeError
+from photosite.shapes import as_size_hw, shape_text
+from photosite.tokens.tile import Picture, Size, Tile, run
+
+Whole = npt.NDArray[np.int64]
+
+
+class Count(NamedTuple):
+    """Tokens of a photo, or of many: whole numbers, or arrays of them.
+
+    Attributes:
+        total: visual tokens that the language model reads, learned newlines included.
+        tiles: pictures that the encoder gets.
+        base: tokens of the whole photo at low resolution, beside its tiles.
+        newlines: learned tokens that end a row.
+        separators: text tokens between the tiles, which are not in the total.
+        prefix: tokens that stand for no place, such as a class token.
+    """
+
+    total: Any
+    tiles: Any
+    base: Any
+    newlines: Any
+    separators: Any
+    prefix: Any
+
+
+@dataclass(frozen=True)
+class TokenMap:
+    """Where each visual token comes from, in the order in which the language model reads them.
+
+    Attributes:
+        tiles: the pictures that the encoder gets.
+        cell: side of the square of a tile's pixels that a token is made of.
+        tile: (N,) number of the tile; -1 for a token that stands for no place.
+        row: (N,) of the token in its tile's grid.
+        column: (N,) likewise.
+        newline: (N,) whether it is a learned newline.
+    """
+
+    tiles: tuple[Tile, ...]
+    cell: int
+    tile: Whole
+    row: Whole
+    column: Whole
+    newline: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """How many tokens there are."""
+        return len(self.tile)
+
+    def box(self, token: int) -> tuple[int, int, int, int] | None:
+        """The pixels of its tile that a token is made of: (top, left, bottom, right), half open; None without a place.
+
+        Raises:
+            RangeError: there is no such token.
+        """
+        if not 0 <= token < len(self):
+            raise RangeError(f"token {token}: there are {len(self)}")
+        if self.tile[token] < 0:
+            return None
+        top, left = int(self.row[token]) * self.cell, int(self.column[token]) * self.cell
+        return top, left, top + self.cell, left + self.cell
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What an encoder gets.
+
+    Attributes:
+        values: its input, float32.
+        layout: what the axes of `values` are, in words.
+        tiles: the pictures that it was made of.
+    """
+
+    values: npt.NDArray[np.float32]
+    layout: str
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
+class FrontEnd(ABC):
+    """Everything between a photo and the tokens of a language model, but for the encoder.
+
+    Attributes:
+        name: as `front_end` takes it.
+        source: where its constants come from.
+        patch: side of a patch in pixels.
+        merge: so many patches, down and across, become one token.
+        mean: subtracted from each channel, of a full range of 1.
+        std: what is left is divided by it.
+        interpolation: the filter that it resizes with.
+    """
+
+    name: str
+    source: str
+    patch: int
+    merge: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str
+
+    @property
+    def cell(self) -> int:
+        """Side in pixels of what becomes one token."""
+        return self.patch * self.merge
+
+    @abstractmethod
+    def tiles(self, size_hw: Size) -> tuple[Tile, ...]:
+        """The pictures that the encoder gets, in order.
+
+        Args:
+            size_hw: of the photo, upright.
+        Raises:
+            RangeError: the front end refuses photos of this size.
+        """
+
+    @abstractmethod
+    def _count(self, height: Whole, width: Whole) -> Count:
+        """Count for arrays of sizes."""
+
+    def count(self, size_hw: Any) -> Count:
+        """Count tokens, without a pixel.
+
+        Args:
+            size_hw: height and width, or an array (N, 2) of them.
+        Returns:
+            Whole numbers, or arrays (N,).
+        Raises:
+            RangeError: a side is below 1, or the front end refuses a size.
+            ShapeError: no pairs.
+        """
+        sizes = np.asarray(size_hw)
+        if sizes.shape[-1:] != (2,) or sizes.ndim > 2 or sizes.dtype.kind not in "iu":
+            raise ShapeError(f"count: wants (height, width), or (N, 2) of them, whole, got {shape_text(sizes.shape)}")
+        if sizes.size and sizes.min() < 1:
+            raise RangeError("count: wants sides of at least 1")
+        pairs = sizes.reshape(-1, 2).astype(np.int64)
+        found = self._count(pairs[:, 0], pairs[:, 1])
+        if sizes.ndim == 2:
+            return Count(*(np.broadcast_to(np.asarray(one, np.int64), len(pairs)) for one in found))
+        return Count(*(int(np.asarray(one).reshape(-1)[0]) for one in found))
+
+    def token_map(self, size_hw: Size) -> TokenMap:
+        """Where each token of a photo comes from.
+
+        Args:
+            size_hw: height and width of the photo, upright.
+        Raises:
+            RangeError: the front end refuses photos of this size.
+        """
+        height, width = as_size_hw(size_hw)
+        tiles = self.tiles((height, width))
+        tile, row, column = self._order((height, width), tiles)
+        return TokenMap(tiles, self.cell, tile, np.maximum(row, 0), np.maximum(column, 0), row == NEWLINE)
+
+    def _order(self, size_hw: Size, tiles: Sequence[Tile]) -> tuple[Whole, Whole, Whole]:
+        """Tile, row and column of each token: tile by tile, row by row."""
+        parts = []
+        for number, tile in enumerate(tiles):
+            rows, columns = (side // self.cell for side in tile.size_hw)
+            down, across = np.mgrid[:rows, :columns]
+            parts.append(np.stack([np.full(rows * columns, number), down.ravel(), across.ravel()]))
+        tile_of, row, column = np.concatenate(parts, 1).astype(np.int64)
+        return tile_of, row, column
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Make the encoder's input.
+
+        Args:
+            picture: (H, W, 3) uint8, upright, as `photosite.load` gives it.
+        Raises:
+            ShapeError: something else.
+            RangeError: the front end refuses photos of this size.
+        """
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise ShapeError(f"prepare: wants (H, W, 3) uint8, got {shape_text(picture.shape)} {picture.dtype}")
+        tiles = self.tiles((picture.shape[0], picture.shape[1]))
+        values, layout = self._pack([self._normalized(tile) for tile in run(picture, tiles)])
+        return Prepared(values, layout, tiles)
+
+    def _normalized(self, picture: Picture) -> npt.NDArray[np.float32]:
+        """Levels become numbers: (h, w, 3) uint8 to (3, h, w) float32, each level looked up."""
+        table = level_table(self.mean, self.std)
+        out = np.empty((3, *picture.shape[:2]), np.float32)
+        for channel in range(3):
+            np.take(table[channel], picture[..., channel], out=out[channel])
+        return out
+
+    def _pack(self, tiles: list[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float32], str]:
+        """Tiles as the encoder wants them."""
+        return np.stack(tiles), "tile, channel, row, column"
+
+
+NEWLINE = -2
+"""In place of a row, for a learned token that ends one."""
+
+
+def level_table(mean: Sequence[float], std: Sequence[float]) -> npt.NDArray[np.float32]:
+    """What each of 256 levels becomes, (3, 256) float32.
+
+    Matches: the order of transformers' Pillow backend: times 1/255 in double, then in single precision less the mean,
+        divided by the deviation.
+    """
+    levels = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
+    shift, scale = np.array(mean, np.float32)[:, None], np.array(std, np.float32)[:, None]
+    table: npt.NDArray[np.float32] = (levels - shift) / scale
+    return table

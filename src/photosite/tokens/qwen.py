@@ -1,0 +1,112 @@
+"""Qwen2-VL, Qwen2.5-VL, Qwen3-VL: photos at nearly their own size, patches in groups of 2 × 2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from photosite.errors import RangeError
+from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF
+from photosite.tokens.front_end import Count, FrontEnd, Whole
+from photosite.tokens.registry import register
+from photosite.tokens.tile import Resized, Size, Tile
+
+MOST_ASPECT = 200
+"""Photos that are longer than this, as a multiple of their other side, are refused, as the publisher refuses them."""
+
+
+@dataclass(frozen=True)
+class Qwen(FrontEnd):
+    """One picture whose sides are multiples of a token's, its area between two limits.
+
+    The encoder gets each patch as a row: (channel, time, row, column), the photo once for each time, and the patches of
+    a token one behind the other: rows of the group, columns of the group.
+
+    Attributes:
+        least: pixels of the picture, at least.
+        most: pixels of the picture, at most.
+        times: how often the photo stands in time; a patch of the encoder takes so many frames.
+    """
+
+    least: int = 56 * 56
+    most: int = 28 * 28 * 1280
+    times: int = 2
+
+    def resized(self, height: Whole, width: Whole) -> tuple[Whole, Whole]:
+        """The picture's sides for arrays of sizes.
+
+        Raises:
+            RangeError: a photo is more than 200 times as long as it is wide.
+        Source: smart_resize of transformers 5.23, models/qwen2_vl/image_processing_qwen2_vl.py, and of qwen_vl_utils.
+        """
+        aspect = np.maximum(height, width) / np.minimum(height, width)
+        if aspect.size and aspect.max() > MOST_ASPECT:
+            worst = int(aspect.argmax())
+            raise RangeError(
+                f"{self.name}: takes sides up to 1 : {MOST_ASPECT}, got {int(height[worst])} × {int(width[worst])}"
+            )
+        cell = self.cell
+        down, across = np.rint(height / cell) * cell, np.rint(width / cell) * cell
+        area = (height * width).astype(np.float64)
+        shrink, grow = np.sqrt(area / self.most), np.sqrt(self.least / area)
+        large, small = down * across > self.most, down * across < self.least
+        sides = []
+        for own, near in ((height, down), (width, across)):
+            shrunk = np.maximum(cell, np.floor(own / shrink / cell) * cell)
+            grown = np.ceil(own * grow / cell) * cell
+            sides.append(np.where(large, shrunk, np.where(small, grown, near)).astype(np.int64))
+        return sides[0], sides[1]
+
+    def tiles(self, size_hw: Size) -> tuple[Tile, ...]:
+        """One picture."""
+        down, across = self.resized(np.array([size_hw[0]]), np.array([size_hw[1]]))
+        if not down[0] or not across[0]:
+            raise RangeError(
+                f"{self.name}: a photo of {size_hw[0]} × {size_hw[1]} would become a picture without pixels"
+            )
+        return (Tile("base", (Resized((int(down[0]), int(across[0])), self.interpolation),)),)
+
+    def _count(self, height: Whole, width: Whole) -> Count:
+        down, across = self.resized(height, width)
+        total = down // self.cell * (across // self.cell)
+        if total.size and not total.min():
+            worst = int(total.argmin())
+            raise RangeError(
+                f"{self.name}: a photo of {height[worst]} × {width[worst]} would become a picture without pixels"
+            )
+        return Count(total, total * 0 + 1, total, 0, 0, 0)
+
+    def _pack(self, tiles: list[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float32], str]:
+        patch, merge = self.patch, self.merge
+        (values,) = tiles
+        rows, columns = values.shape[1] // self.cell, values.shape[2] // self.cell
+        split = values.reshape(3, rows, merge, patch, columns, merge, patch)
+        # rows, columns, rows of the group, columns of the group, channel, row, column
+        grouped = split.transpose(1, 4, 2, 5, 0, 3, 6)[:, :, :, :, :, None]
+        out = np.empty((*grouped.shape[:5], self.times, patch, patch), np.float32)
+        out[...] = grouped
+        return out.reshape(rows * columns * merge**2, -1), "patch by group, channel × time × row × column"
+
+
+_QWEN2 = (14, 2, CLIP_MEAN, CLIP_STD, "bicubic")
+
+register(
+    Qwen("qwen2-vl", "transformers 5.23, qwen2_vl, with its processor's own limits", *_QWEN2),
+    Qwen(
+        "qwen2-vl-utils",
+        "qwen_vl_utils, MIN_PIXELS and MAX_PIXELS",
+        *_QWEN2,
+        least=4 * 28 * 28,
+        most=16384 * 28 * 28,
+    ),
+    Qwen("qwen2.5-vl", "transformers 5.23, qwen2_5_vl, which takes qwen2_vl's processor", *_QWEN2),
+    Qwen(
+        "qwen3-vl",
+        "transformers 5.23, qwen3_vl; limits of the published preprocessor_config.json",
+        *(16, 2, HALF, HALF, "bicubic"),
+        least=65_536,
+        most=16_777_216,
+    ),
+)

@@ -1,0 +1,103 @@
+"""How a photo becomes one picture that an encoder gets: resized, cut, padded, step by step.
+
+Every step works on rows and columns separately, so that it can be followed backwards exactly. Knows no front end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from photosite.prep.fast import resize
+
+Picture = npt.NDArray[np.uint8]
+Size = tuple[int, int]
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Resized:
+    """All of what is there, brought to a size.
+
+    Attributes:
+        size_hw: height and width.
+        interpolation: one of Pillow's filters, antialiased as Pillow does.
+    """
+
+    size_hw: Size
+    interpolation: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of what is there; what lies beyond its borders is filled.
+
+    Attributes:
+        start_hw: row and column where it begins, negative where it begins before the first.
+        size_hw: height and width.
+        fill: the color beyond the borders.
+    """
+
+    start_hw: Size
+    size_hw: Size
+    fill: Color = (0, 0, 0)
+
+
+Step = Resized | Window
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture that the encoder gets.
+
+    Attributes:
+        role: "base" for the whole photo, "tile" for a part of it.
+        steps: what is done to the photo, in order; those that several tiles share come first.
+        place: row and column among the tiles.
+    """
+
+    role: str
+    steps: tuple[Step, ...]
+    place: Size = (0, 0)
+
+    @property
+    def size_hw(self) -> Size:
+        """Height and width of the picture."""
+        return self.steps[-1].size_hw
+
+
+def run(picture: Picture, tiles: tuple[Tile, ...]) -> list[Picture]:
+    """Make all tiles of a photo; what they share is done once.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        tiles: of this photo's size.
+    Returns:
+        (h, w, 3) uint8 each.
+    """
+    made: dict[tuple[Step, ...], Picture] = {(): picture}
+
+    def after(steps: tuple[Step, ...]) -> Picture:
+        if steps not in made:
+            made[steps] = apply(after(steps[:-1]), steps[-1])
+        return made[steps]
+
+    return [after(tile.steps) for tile in tiles]
+
+
+def apply(picture: Picture, step: Step) -> Picture:
+    """Do one step: (H, W, 3) uint8 to (*size_hw, 3) uint8."""
+    if isinstance(step, Resized):
+        # Pillow gives a copy where nothing changes, and so do its users
+        return picture if picture.shape[:2] == step.size_hw else resize(picture, step.size_hw, step.interpolation)
+    (top, left), (height, width) = step.start_hw, step.size_hw
+    bottom, right = top + height, left + width
+    inside = picture[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    if inside.shape[:2] == step.size_hw:
+        return inside
+    out = np.empty((height, width, 3), np.uint8)
+    out[:] = step.fill
+    out[max(-top, 0) : max(-top, 0) + inside.shape[0], max(-left, 0) : max(-left, 0) + inside.shape[1]] = inside
+    return out
