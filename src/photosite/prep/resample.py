@@ -86,13 +86,14 @@ FILTERS: dict[str, Callable[[float], float]] = {
 """Every filter as a function of the distance in pixels of the coarser grid; 'nearest' has none, it takes one pixel."""
 
 
-def taps(size: int, resized: int, interpolation: str) -> Taps:
+def taps(size: int, resized: int, interpolation: str, only: range | None = None) -> Taps:
     """The windows and weights of one side.
 
     Args:
         size: pixels of the side.
         resized: pixels that it shall have.
         interpolation: a name of `FILTERS`.
+        only: of these pixels of the resized side; of all if not given.
     Matches: Pillow's tables, to the last bit.
     Source: Pillow's documentation of filters; Turkowski 1990, "Filters for common resampling tasks".
 
@@ -105,11 +106,12 @@ def taps(size: int, resized: int, interpolation: str) -> Taps:
     stretch = max(scale, 1.0)  # enlarging keeps the filter at one pixel: no antialiasing is needed
     support = float(FILTER_SUPPORT[interpolation]) * stretch
     width = 2 * math.ceil(support) + 1
-    start = np.zeros(resized, np.int32)
-    count = np.zeros(resized, np.int32)
-    weights = np.zeros((resized, width), np.int32)
+    wanted = range(resized) if only is None else only
+    start = np.zeros(len(wanted), np.int32)
+    count = np.zeros(len(wanted), np.int32)
+    weights = np.zeros((len(wanted), width), np.int32)
     inverse = 1.0 / stretch
-    for index in range(resized):
+    for row, index in enumerate(wanted):
         center = (index + 0.5) * scale
         low = max(int(center - support + 0.5), 0)
         high = min(int(center + support + 0.5), size)
@@ -117,10 +119,10 @@ def taps(size: int, resized: int, interpolation: str) -> Taps:
         total = 0.0
         for value in window:  # in this order, as the last bit depends on it; sum() compensates
             total += value
-        start[index], count[index] = low, high - low
+        start[row], count[row] = low, high - low
         for tap, value in enumerate(window):
             part = (value / total if total else value) * (1 << PRECISION_BITS)
-            weights[index, tap] = int(part - 0.5 if part < 0 else part + 0.5)
+            weights[row, tap] = int(part - 0.5 if part < 0 else part + 0.5)
     return Taps(start, count, weights)
 
 

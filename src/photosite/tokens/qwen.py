@@ -78,6 +78,12 @@ class Qwen(FrontEnd):
             )
         return Count(total, total * 0 + 1, total, 0, 0, 0)
 
+    def patches(self, size_hw: Size, tile: int, place: tuple[int, int]) -> tuple[int, ...]:
+        """The patches of a token: one behind the other, since the encoder gets them by group."""
+        columns = self.tiles(size_hw)[tile].size_hw[1] // self.cell
+        first = (place[0] * columns + place[1]) * self.merge**2
+        return tuple(range(first, first + self.merge**2))
+
     def _pack(self, tiles: list[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float32], str]:
         patch, merge = self.patch, self.merge
         (values,) = tiles
