@@ -1,4 +1,4 @@
-"""The command line: `see`, `pixels`, `inspect`, `field`, `why`, `verify`, `export-numpy`, `match`, `models`, `train`.
+"""The command line: a photo seen, a network taken apart, its tokens counted and followed; and what stands beside.
 
 Each command imports what it needs when it runs, so that `--help` stays quick. Results go to stdout, progress and
 errors to stderr. Exit codes: 0 done, 1 an error of our own, 2 bad input or usage, 130 interrupted.
@@ -16,11 +16,13 @@ from photosite import __version__
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
 from photosite.cli.inspect import inspect
+from photosite.cli.lightpath import lightpath
 from photosite.cli.match import match
 from photosite.cli.models import models_app
 from photosite.cli.photo import STDIN
 from photosite.cli.pixels import pixels
 from photosite.cli.see import see
+from photosite.cli.tokens import tokens
 from photosite.cli.train import train
 from photosite.cli.verify import verify
 from photosite.cli.why import why
@@ -42,6 +44,8 @@ app.command(field)
 app.command(why)
 app.command(verify)
 app.command(export_numpy)
+app.command(tokens)
+app.command(lightpath)
 app.command(match)
 app.command(models_app)
 app.command(train)

@@ -1,5 +1,5 @@
 """From a token back to the photo's pixels and the sensor's photosites, and from a pixel to the tokens that see it."""
 
-from photosite.lightpath.path import LightPath, Stage, coverage, light_path, tokens_of
+from photosite.lightpath.path import LightPath, Stage, coverage, light_path, tokens_of, unseen
 
-__all__ = ["LightPath", "Stage", "coverage", "light_path", "tokens_of"]
+__all__ = ["LightPath", "Stage", "coverage", "light_path", "tokens_of", "unseen"]

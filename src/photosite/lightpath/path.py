@@ -14,6 +14,8 @@ from photosite.tokens.front_end import FrontEnd
 from photosite.tokens.tile import Resized, Size, Step, Tile
 
 Box = tuple[int, int, int, int]
+ROUNDING = 1e-5
+"""By so much the weights of a kernel can sum to something else than 1: they are multiples of 2**-22."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class LightPath:
         if not self.stages:
             return 1.0
         last = self.stages[-1]
-        return 1.0 - float(last.down.weights.sum() * last.across.weights.sum())
+        inside = float(last.down.weights.sum() * last.across.weights.sum())
+        return max(1.0 - inside, 0.0) if inside < 1 - ROUNDING else 0.0
 
 
 def light_path(front_end: FrontEnd, size_hw: Size, token: int) -> LightPath:
@@ -192,6 +195,33 @@ def coverage(front_end: FrontEnd, size_hw: Size) -> npt.NDArray[np.int64]:
             counts = [_seen_by(tile, size_hw, axis, lines, places.cell) for axis, lines in enumerate((rows, columns))]
             total += counts[0][:, None] * counts[1]
     return total
+
+
+def unseen(front_end: FrontEnd, size_hw: Size) -> float:
+    """The share of a photo's pixels that no token sees, 0 … 1.
+
+    Args:
+        front_end: from `photosite.tokens.front_end`.
+        size_hw: height and width of the photo, upright.
+    Raises:
+        RangeError: the front end refuses photos of this size.
+    """
+    size_hw = as_size_hw(size_hw)
+    places = front_end.token_map(size_hw)
+    seen = np.zeros(size_hw, bool)
+    for number, tile in enumerate(places.tiles):
+        own = places.tile == number
+        if own.any():
+            masks = []
+            for axis, lines in enumerate((places.row[own], places.column[own])):
+                share = whole(int(lines.min()) * places.cell, (int(lines.max()) + 1) * places.cell)
+                sizes = [size_hw, *(step.size_hw for step in tile.steps)]
+                for step_number in range(len(tile.steps) - 1, -1, -1):
+                    share = before(share, tile.steps[step_number], axis, sizes[step_number][axis])
+                masks.append((share.start, share.seen))
+            (top, down), (left, across) = masks
+            seen[top : top + len(down), left : left + len(across)] |= down[:, None] & across
+    return 1 - float(np.count_nonzero(seen)) / seen.size
 
 
 def _seen_by(tile: Tile, size_hw: Size, axis: int, lines: npt.NDArray[np.int64], cell: int) -> npt.NDArray[np.int64]:

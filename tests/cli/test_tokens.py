@@ -1,0 +1,84 @@
+"""`photosite tokens` and `photosite lightpath`: tables, JSON, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photosite.cli import main
+from photosite.lightpath import light_path, tokens_of
+from photosite.prep.samples import sample_path
+from photosite.tokens import front_end, list_front_ends
+
+PHOTO = str(sample_path("chelsea"))  # 300 × 451
+
+
+def test_all_front_ends_are_counted(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["tokens", PHOTO, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["photo_hw"] == [300, 451]
+    assert [row["name"] for row in found["front_ends"]] == list_front_ends()
+    for row in found["front_ends"]:
+        assert row["total"] == front_end(row["name"]).count((300, 451)).total
+    clip = next(row for row in found["front_ends"] if row["name"] == "clip-l-336")
+    assert clip["unseen_share"] == pytest.approx(
+        1 - 304 / 451, abs=0.01
+    )  # the middle square, and what its border reads
+    assert clip["prefill_flops"] == 2 * 7e9 * 577
+
+
+def test_the_table_names_what_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.full((20, 4200, 3), 90, np.uint8)).save(tmp_path / "long.png")
+    assert main(["tokens", str(tmp_path / "long.png")]) == 0
+    out = capfd.readouterr().out
+    assert "refused" in out
+    assert "qwen2-vl: takes sides up to 1 : 200, got 20 × 4200" in out
+    assert main(["tokens", PHOTO, "--front-end", "llava-1.5"]) == 0
+    assert "576" in capfd.readouterr().out
+
+
+def test_a_tokens_path_as_json(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["lightpath", "smolvlm-256m", PHOTO, "--token", "70", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    path = light_path(front_end("smolvlm-256m"), (300, 451), 70)
+    top, left, bottom, right = path.photo_box or (0, 0, 0, 0)
+    assert found["photo_box"] == [left, top, right, bottom]
+    assert found["tokens"] == [70]
+    assert (found["tile"], found["grid"]) == (1, [0, 6])
+    assert len(found["patches"]) == 16
+    assert len(found["weights"]["y"]) == bottom - top
+    assert sum(found["weights"]["x"]) == pytest.approx(1, abs=1e-5)
+    assert [stage["name"] for stage in found["stages"]] == ["tile", "resized", "resized", "photo"]
+
+
+def test_a_pixels_tokens(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["lightpath", "llava-next", PHOTO, "--pixel", "100,50", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["tokens"] == tokens_of(front_end("llava-next"), (300, 451), (50, 100))
+    assert main(["lightpath", "clip-l-336", PHOTO, "--pixel", "2,50"]) == 0
+    assert "no token sees it" in capfd.readouterr().out
+    assert main(["lightpath", "clip-l-336", PHOTO, "--token", "0"]) == 0
+    assert "stands for no place" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lightpath", "qwen2-vl", PHOTO], "wants one of --token K and --pixel X,Y"),
+        (["lightpath", "qwen2-vl", PHOTO, "--pixel", "a,b"], "--pixel wants X,Y"),
+        (["lightpath", "qwen2-vl", PHOTO, "--pixel", "451,0"], "the photo has 300 × 451"),
+        (["lightpath", "qwen2-vl", PHOTO, "--token", "100000"], "token 100000: there are 176"),
+        (["lightpath", "qwen9", PHOTO, "--token", "1"], "no front end named 'qwen9'"),
+        (["tokens", PHOTO, "--front-end", "lava-1.5"], "did you mean llava-1.5"),
+        (["tokens", PHOTO, "--parameters", "0"], "--parameters wants a number above 0"),
+    ],
+)
+def test_bad_words_get_one_line(words: list[str], said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    err = capfd.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
