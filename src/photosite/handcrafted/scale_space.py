@@ -71,7 +71,10 @@ def gaussian(sigma: float) -> Array:
 
 
 def blur(picture: Array, sigma: float) -> Array:
-    """Blur rows, then columns; mirrored at the borders, whose own pixels are not repeated."""
+    """Blur rows, then columns; mirrored at the borders, whose own pixels are not repeated.
+
+    A picture smaller than the weights is mirrored again and again: `123 -> 1232|123|2123`.
+    """
     weights = gaussian(sigma)
     reach = len(weights) // 2
     for axis in (1, 0):
@@ -112,16 +115,13 @@ def scale_space(picture: Array) -> ScaleSpace:
     step = 2 ** (1 / LAYERS)
     further = [SIGMA * step**i * math.sqrt(step**2 - 1) for i in range(LAYERS + 2)]
     octaves: list[Array] = []
-    for number in range(max(count, 0)):
+    for number in range(count):
         if number:
             half = octaves[-1][LAYERS]
             base = half[: half.shape[0] // 2 * 2 : 2, : half.shape[1] // 2 * 2 : 2]
-            if min(base.shape) < 2:
-                break
         pictures = [base]
         for sigma in further:
-            reach = len(gaussian(sigma)) // 2
-            pictures.append(blur(pictures[-1], sigma) if reach < min(base.shape) else pictures[-1])
+            pictures.append(blur(pictures[-1], sigma))
         octaves.append(np.stack(pictures))
     return ScaleSpace(tuple(octaves), tuple(np.diff(octave, axis=0) for octave in octaves))
 
@@ -147,8 +147,6 @@ def _nothing() -> dict[str, Any]:
 
 def _is_extreme(cube: Array) -> npt.NDArray[np.bool_]:
     """Whether each place of the inner layers, off the borders, is as extreme as all around it, and strong enough."""
-    if min(cube.shape[1:]) <= 2 * BORDER:
-        return np.zeros((LAYERS, 0, 0), bool)
     high, low = cube, cube
     for axis in (0, 1, 2):
         slices = [[slice(None)] * 3 for _ in range(3)]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from photosite.errors import ShapeError
+from photosite.errors import RangeError, ShapeError
 from photosite.shapes import shape_text
 from photosite.trace.canvas import PAPER, Rgb
 
@@ -37,13 +37,14 @@ def matching_picture(a: Rgb, b: Rgb, places_a: npt.ArrayLike, places_b: npt.Arra
     Returns:
         (max of the heights, sum of the widths and a gap, 3) uint8.
     Raises:
-        ShapeError: no photos, or not as many places in both.
+        ShapeError: no photos, no places, or not as many places in both.
+        RangeError: a place is not finite.
     """
     if any(one.ndim != 3 or one.shape[2] != 3 or one.dtype != np.uint8 for one in (a, b)):
         raise ShapeError(
             f"matching_picture: wants (H, W, 3) uint8, got {shape_text(a.shape)} and {shape_text(b.shape)}"
         )
-    ends = [np.asarray(places, np.float64).reshape(-1, 2) for places in (places_a, places_b)]
+    ends = [_places(places) for places in (places_a, places_b)]
     if len(ends[0]) != len(ends[1]):
         raise ShapeError(f"matching_picture: {len(ends[0])} places on the left, {len(ends[1])} on the right")
     canvas = np.full((max(a.shape[0], b.shape[0]), a.shape[1] + GAP + b.shape[1], 3), PAPER, np.uint8)
@@ -58,14 +59,26 @@ def matching_picture(a: Rgb, b: Rgb, places_a: npt.ArrayLike, places_b: npt.Arra
         [_place(left, 0, finer), _place(right, a.shape[1] + GAP, finer)]
         for left, right in zip(ends[0][:most], ends[1][:most], strict=True)
     ][::-1]  # the best on top
-    for share, color in ((2.6, UNDER), (1.4, LINE)):
-        for line in lines:
+    for line in lines:
+        for share, color in ((2.6, UNDER), (1.4, LINE)):
             draw.line([*line[0], *line[1]], color, round(share * stroke))
     for line in lines:
         for x, y in line:
             for radius, color in ((3 * stroke, UNDER), (2 * stroke, LINE)):
                 draw.ellipse((x - radius, y - radius, x + radius, y + radius), color)
     return np.asarray(large.reduce(finer) if finer > 1 else large)
+
+
+def _places(given: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Places as (K, 2); an empty list is none."""
+    places = np.asarray(given, np.float64)
+    if not places.size:
+        return np.zeros((0, 2))
+    if places.ndim != 2 or places.shape[1] != 2:
+        raise ShapeError(f"matching_picture: wants places (K, 2), got {shape_text(places.shape)}")
+    if not np.isfinite(places).all():
+        raise RangeError("matching_picture: a place is not finite")
+    return places
 
 
 def _place(place: Sequence[float], shift: int, finer: int) -> tuple[float, float]:
