@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from photosite.errors import RangeError, ShapeError
 from photosite.shapes import as_size_hw, shape_text
-from photosite.tokens.tile import Picture, Size, Tile, run
+from photosite.tokens.tile import Picture, Size, Tile, numbers
 
 Whole = npt.NDArray[np.int64]
 
@@ -200,27 +201,21 @@ class FrontEnd(ABC):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ShapeError(f"prepare: wants (H, W, 3) uint8, got {shape_text(picture.shape)} {picture.dtype}")
         tiles = self.tiles((picture.shape[0], picture.shape[1]))
-        values, layout = self._pack([self._normalized(tile) for tile in run(picture, tiles)])
+        values, layout = self._pack(numbers(picture, tiles, level_table(self.mean, self.std)))
         return Prepared(values, layout, tiles)
-
-    def _normalized(self, picture: Picture) -> npt.NDArray[np.float32]:
-        """Levels become numbers: (h, w, 3) uint8 to (3, h, w) float32, each level looked up."""
-        table = level_table(self.mean, self.std)
-        out = np.empty((3, *picture.shape[:2]), np.float32)
-        for channel in range(3):
-            np.take(table[channel], picture[..., channel], out=out[channel])
-        return out
 
     def _pack(self, tiles: list[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float32], str]:
         """Tiles as the encoder wants them."""
-        return np.stack(tiles), "tile, channel, row, column"
+        values = tiles[0][None] if len(tiles) == 1 else np.stack(tiles)
+        return values, "tile, channel, row, column"
 
 
 NEWLINE = -2
 """In place of a row, for a learned token that ends one."""
 
 
-def level_table(mean: Sequence[float], std: Sequence[float]) -> npt.NDArray[np.float32]:
+@cache
+def level_table(mean: tuple[float, ...], std: tuple[float, ...]) -> npt.NDArray[np.float32]:
     """What each of 256 levels becomes, (3, 256) float32.
 
     Matches: the order of transformers' Pillow backend: times 1/255 in double, then in single precision less the mean,

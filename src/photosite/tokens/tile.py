@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from photosite.prep.fast import resize
+from photosite.prep import fast
 
 Picture = npt.NDArray[np.uint8]
 Size = tuple[int, int]
@@ -78,20 +78,62 @@ def run(picture: Picture, tiles: tuple[Tile, ...]) -> list[Picture]:
         (h, w, 3) uint8 each.
     """
     made: dict[tuple[Step, ...], Picture] = {(): picture}
+    return [_after(tile.steps, made) for tile in tiles]
 
-    def after(steps: tuple[Step, ...]) -> Picture:
-        if steps not in made:
-            made[steps] = apply(after(steps[:-1]), steps[-1])
-        return made[steps]
 
-    return [after(tile.steps) for tile in tiles]
+def numbers(picture: Picture, tiles: tuple[Tile, ...], table: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+    """Make all tiles of a photo as numbers; the last resizing, cutting and looking up in one pass where kernels are.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        tiles: of this photo's size.
+        table: (3, 256): what each level of each channel becomes.
+    Returns:
+        (3, h, w) float32 each; the same bits as `run` and looking up.
+    """
+    made: dict[tuple[Step, ...], Picture] = {(): picture}
+    found = []
+    for tile in tiles:
+        out = np.empty((3, *tile.size_hw), np.float32)
+        count = _fused(tile.steps)
+        source = _after(tile.steps[: len(tile.steps) - count], made) if count else picture
+        resized = tile.steps[len(tile.steps) - count] if count else None
+        if isinstance(resized, Resized) and resized.size_hw != source.shape[:2] and fast.wanted():
+            last = tile.steps[-1]
+            start = last.start_hw if isinstance(last, Window) else (0, 0)
+            fast.window(source, resized.size_hw, start, resized.interpolation, numbers=out, table=table)
+        else:
+            levels = _after(tile.steps, made)
+            for channel in range(3):
+                np.take(table[channel], levels[..., channel], out=out[channel])
+        found.append(out)
+    return found
+
+
+def _fused(steps: tuple[Step, ...]) -> int:
+    """How many of the last steps one pass of the kernels does: a resizing, and a window that lies inside of it."""
+    last = steps[-1]
+    if isinstance(last, Resized):
+        return int(last.interpolation in fast.KINDS)
+    before = steps[-2] if len(steps) > 1 else None
+    if not isinstance(before, Resized) or before.interpolation not in fast.KINDS:
+        return 0
+    ends = zip(last.start_hw, last.size_hw, before.size_hw, strict=True)
+    return 2 if all(0 <= start <= side - size for start, size, side in ends) else 0
+
+
+def _after(steps: tuple[Step, ...], made: dict[tuple[Step, ...], Picture]) -> Picture:
+    """The picture after some steps; what was made before is taken."""
+    if steps not in made:
+        made[steps] = apply(_after(steps[:-1], made), steps[-1])
+    return made[steps]
 
 
 def apply(picture: Picture, step: Step) -> Picture:
     """Do one step: (H, W, 3) uint8 to (*size_hw, 3) uint8."""
     if isinstance(step, Resized):
         # Pillow gives a copy where nothing changes, and so do its users
-        return picture if picture.shape[:2] == step.size_hw else resize(picture, step.size_hw, step.interpolation)
+        return picture if picture.shape[:2] == step.size_hw else fast.resize(picture, step.size_hw, step.interpolation)
     (top, left), (height, width) = step.start_hw, step.size_hw
     bottom, right = top + height, left + width
     inside = picture[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
