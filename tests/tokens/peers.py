@@ -94,6 +94,17 @@ def _gemma3(picture: Any) -> Any:
     return one(images=picture, return_tensors="np", size={"height": 896, "width": 896})["pixel_values"]
 
 
+def _pan_and_scan(picture: Any) -> Any:
+    one = processor("gemma3.image_processing_pil_gemma3", "Gemma3ImageProcessorPil")
+    options = {
+        "do_pan_and_scan": True,
+        "pan_and_scan_min_crop_size": 256,
+        "pan_and_scan_max_num_crops": 4,
+        "pan_and_scan_min_ratio_to_activate": 1.2,
+    }
+    return one(images=picture, return_tensors="np", size={"height": 896, "width": 896}, **options)["pixel_values"]
+
+
 def _pixtral(picture: Any) -> Any:
     one = processor("pixtral.image_processing_pil_pixtral", "PixtralImageProcessorPil")
     return one(images=picture, return_tensors="np")["pixel_values"]
@@ -117,6 +128,7 @@ PIXELS: dict[str, Callable[[Any], Any]] = {
     "paligemma-448": _siglip(448),
     "paligemma-896": _siglip(896),
     "gemma3": _gemma3,
+    "gemma3-pan-and-scan": _pan_and_scan,
     "pixtral": _pixtral,
 }
 """By front end: what the publisher's encoder gets for a picture."""

@@ -11,7 +11,7 @@ from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.tokens import front_end, list_front_ends
 from tests.tokens.peers import PIXELS, photo, processor
 
-SIZES = ((224, 224), (336, 500), (600, 300), (97, 1100), (1024, 768), (31, 40))
+SIZES = ((224, 224), (336, 500), (600, 300), (97, 1100), (1024, 768), (31, 40), (300, 1501))
 TABLE = {
     # height, width: Qwen2-VL, qwen_vl_utils, LLaVA-NeXT, InternVL, SmolVLM, SmolVLM-256M, Idefics3
     (224, 224): (64, 64, 1176, 256, 1377, 1088, 2873),

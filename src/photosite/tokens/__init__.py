@@ -1,6 +1,6 @@
 """Token front ends of published vision-language models: exactly their pixels, exactly their tokens."""
 
-from photosite.tokens import idefics, internvl, llava_next, pixtral, qwen, squares
+from photosite.tokens import gemma3, idefics, internvl, llava_next, pixtral, qwen, squares
 from photosite.tokens.front_end import Count, FrontEnd, Prepared, TokenMap
 from photosite.tokens.registry import front_end, list_front_ends
 
@@ -10,6 +10,7 @@ __all__ = [
     "Prepared",
     "TokenMap",
     "front_end",
+    "gemma3",
     "idefics",
     "internvl",
     "list_front_ends",
