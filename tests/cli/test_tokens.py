@@ -53,6 +53,22 @@ def test_a_tokens_path_as_json(capfd: pytest.CaptureFixture[str]) -> None:
     assert len(found["weights"]["y"]) == bottom - top
     assert sum(found["weights"]["x"]) == pytest.approx(1, abs=1e-5)
     assert [stage["name"] for stage in found["stages"]] == ["tile", "resized", "resized", "photo"]
+    assert found["sensor"]["stored_box"] == found["photo_box"]
+    assert found["sensor"]["photosites"] > (right - left) * (bottom - top)
+
+
+def test_a_turned_photo_names_its_stored_pixels(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8))
+    exif = photo.getexif()
+    exif[0x0112] = 6  # the stored picture is turned clockwise: 200 × 120 upright
+    photo.save(tmp_path / "turned.png", exif=exif)
+    assert main(["lightpath", "qwen2-vl", str(tmp_path / "turned.png"), "--token", "0", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["photo_hw"] == [200, 120]
+    x0, y0, x1, y1 = found["photo_box"]
+    assert found["sensor"]["stored_box"] == [y0, 120 - x1, y1, 120 - x0]
+    assert main(["lightpath", "qwen2-vl", str(tmp_path / "turned.png"), "--token", "0"]) == 0
+    assert "stored with EXIF orientation 6" in capfd.readouterr().out
 
 
 def test_a_pixels_tokens(capfd: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +88,7 @@ def test_a_pixels_tokens(capfd: pytest.CaptureFixture[str]) -> None:
         (["lightpath", "qwen2-vl", PHOTO, "--pixel", "a,b"], "--pixel wants X,Y"),
         (["lightpath", "qwen2-vl", PHOTO, "--pixel", "451,0"], "the photo has 300 × 451"),
         (["lightpath", "qwen2-vl", PHOTO, "--token", "100000"], "token 100000: there are 176"),
+        (["lightpath", "qwen2-vl", PHOTO, "--token", "1", "--demosaic", "menon"], "no demosaicing with fixed weights"),
         (["lightpath", "qwen9", PHOTO, "--token", "1"], "no front end named 'qwen9'"),
         (["tokens", PHOTO, "--front-end", "lava-1.5"], "did you mean llava-1.5"),
         (["tokens", PHOTO, "--parameters", "0"], "--parameters wants a number above 0"),

@@ -1,5 +1,9 @@
 """From a token back to the photo's pixels and the sensor's photosites, and from a pixel to the tokens that see it."""
 
 from photosite.lightpath.path import LightPath, Stage, coverage, light_path, tokens_of, unseen
+from photosite.lightpath.sensor import Photosites, photosites, stored_box
 
-__all__ = ["LightPath", "Stage", "coverage", "light_path", "tokens_of", "unseen"]
+__all__ = [
+    *("LightPath", "Photosites", "Stage"),
+    *("coverage", "light_path", "photosites", "stored_box", "tokens_of", "unseen"),
+]
