@@ -4,6 +4,13 @@ from photosite.lightpath.path import LightPath, Stage, coverage, light_path, tok
 from photosite.lightpath.sensor import Photosites, photosites, stored_box
 
 __all__ = [
-    *("LightPath", "Photosites", "Stage"),
-    *("coverage", "light_path", "photosites", "stored_box", "tokens_of", "unseen"),
+    "LightPath",
+    "Photosites",
+    "Stage",
+    "coverage",
+    "light_path",
+    "photosites",
+    "stored_box",
+    "tokens_of",
+    "unseen",
 ]
