@@ -15,6 +15,7 @@ from cyclopts import App
 from photosite import __version__
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
+from photosite.cli.golden import conform, golden
 from photosite.cli.inspect import inspect
 from photosite.cli.lightpath import lightpath
 from photosite.cli.match import match
@@ -46,6 +47,8 @@ app.command(verify)
 app.command(export_numpy)
 app.command(tokens)
 app.command(lightpath)
+app.command(golden)
+app.command(conform)
 app.command(match)
 app.command(models_app)
 app.command(train)
