@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from photosite.errors import MismatchedWeightsError, RangeError, ShapeError, UnknownNameError, WeightsError
 from photosite.nets import create_model, list_models
 from photosite.nets.checkpoints.weights import read_weights, save_weights
+from photosite.prep.published import recipe_from_timm
 from tests.nets.publishers import DEPTH, HEADS, PATCH, SIDE, WIDTH, drawn, library, transformers_tower
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -205,3 +206,43 @@ def test_a_state_dict_of_another_library_is_taken_as_a_file_is() -> None:
         ours.cls_token.zero_()
         assert peer.embeddings.cls_token.abs().max() > 0, "the state dict is somebody else's"
     assert ours.weights_source == "a state dict"
+
+
+def test_weights_of_another_size_keep_their_own_grid_unless_one_is_asked_for(tmp_path: Path) -> None:
+    timm = library("timm")
+    peer = drawn(timm.create_model("vit_tiny_patch16_384", depth=2))
+    ours = create_model("vit_tiny_patch16_224", saved(peer, tmp_path), depth=2)
+    assert ours.grid == (24, 24)
+    assert ours.recipe.input_hw == (384, 384)
+    assert not any("brought" in note for note in ours.weights_notes)
+    x = torch.randn(1, 3, 384, 384)
+    with torch.inference_mode():
+        wanted = peer(x)
+        assert_close(ours(x), wanted, rtol=1e-5, atol=1e-5 * float(wanted.abs().max()))
+    asked = create_model("vit_tiny_patch16_224", str(tmp_path / "w.safetensors"), depth=2, img_size=224)
+    assert asked.grid == (14, 14)
+    assert any("24 × 24 to 14 × 14" in note for note in asked.weights_notes)
+
+
+def test_sides_can_differ(tmp_path: Path) -> None:
+    timm = library("timm")
+    peer = drawn(timm.create_model("vit_tiny_patch16_224", depth=2, img_size=(96, 160)))
+    ours = create_model("vit_tiny_patch16_224", saved(peer, tmp_path), depth=2, img_size=(96, 160))
+    assert ours.grid == (6, 10)
+    x = torch.randn(1, 3, 96, 160)
+    with torch.inference_mode():
+        wanted = peer(x)
+        assert_close(ours(x), wanted, rtol=1e-5, atol=1e-5 * float(wanted.abs().max()))
+    theirs = recipe_from_timm({"input_size": (3, 96, 160), "crop_pct": 0.875, "interpolation": "bilinear"})
+    assert (ours.recipe.resize, ours.recipe.crop_hw) == (theirs.resize, theirs.crop_hw)
+    assert all(abs(a - b) <= 1 for a, b in zip(ours.recipe.size_hw, theirs.size_hw, strict=True))  # they round down
+    assert ours.recipe.name == "imagenet@96x160"
+
+
+def test_a_repository_brings_its_own_weights(tmp_path: Path) -> None:
+    transformers_tower("dinov2").save_pretrained(tmp_path)
+    with pytest.raises(RangeError, match="brings its own weights"):
+        create_model(f"local-dir:{tmp_path}", str(tmp_path / "model.safetensors"))
+    larger = create_model(f"local-dir:{tmp_path}", img_size=128)
+    assert larger.recipe.input_hw == (128, 128)
+    assert any("imagenet@128 is used" in note for note in larger.weights_notes)

@@ -252,6 +252,18 @@ def test_a_repository_in_the_cache_becomes_a_network(tmp_path: Path, monkeypatch
     assert_close(again.cls_token, ours.cls_token)
 
 
+def test_what_could_not_be_read_beside_the_weights_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    save_weights(tmp_path / "w.safetensors", create_model("resnet18").state_dict())
+    fabricated(tmp_path / "hub", "some/net", {"model.safetensors": (tmp_path / "w.safetensors").read_bytes()})
+    model = create_model("resnet18", "hf-hub:some/net", cache_dir=tmp_path / "hub")
+    assert any("config.json is not in the cache, and the network is switched off" in one for one in model.weights_notes)
+    with pytest.raises(
+        WeightsError, match=r"no config\.json says what network it is \(hf-hub:some/net: config\.json is not"
+    ):
+        create_model("hf-hub:some/net", cache_dir=tmp_path / "hub")
+
+
 def test_a_blob_that_is_not_its_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     save_weights(tmp_path / "w.safetensors", {"a": torch.ones(3)})

@@ -6,7 +6,6 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from photosite.errors import CorruptWeightsError, RangeError, UnknownNameError
-from photosite.nets.checkpoints.adapt import described_model, load_published, options_of_config
+from photosite.nets.checkpoints.adapt import described_model, load_published, options_of_weights
 from photosite.nets.checkpoints.find_weights import FoundWeights, find_weights
 from photosite.nets.checkpoints.weights import Weights, state_as_weights
 from photosite.nets.feature_net import FeatureNet
@@ -69,50 +68,38 @@ def create_model(
         RangeError: an option that the family does not take.
     """
     given = {key: value for key, value in options.items() if value is not None}
-    labels: Sequence[str] = ()
     wanted = checkpoint_path if weights is None and checkpoint_path is not None else weights
     wanted = "default" if wanted is True or (pretrained and wanted is None) else wanted
-    found: FoundWeights | None = None
+    labels: Sequence[str] = ()
     if name.startswith(("hf-hub:", "local-dir:")):
-        found = find_weights(name, cache_dir=cache_dir)
+        if weights is not None or checkpoint_path is not None:
+            raise RangeError(f"create_model: {name} brings its own weights; name a network to give it others")
+        found: FoundWeights | None = find_weights(name, cache_dir=cache_dir)
+        assert found is not None
         info, own, labels = described_model(found)
         given = {**own, **given}
-        if found.recipe is None and recipe is None:
-            note = f"recipe: nothing beside the weights says how pictures become inputs; {info.recipe} is used"
-            found = replace(found, notes=(*found.notes, note))
     else:
         info = model_info(name)
-        if isinstance(wanted, Weights):
-            found = FoundWeights(wanted, str(wanted.path))
-        elif isinstance(wanted, Mapping):
-            found = FoundWeights(state_as_weights(wanted), "a state dict")
-        elif wanted is not None and wanted is not False:
-            wanted = wanted if isinstance(wanted, Path) else str(wanted)
-            shipped = shipped_file(info) if info.shipped else None
-            found = find_weights(wanted, model=info.name, shipped=shipped, cache_dir=cache_dir)
+        found = _found(info, wanted, cache_dir)
     if found is not None:
-        own, found = options_of_config(info, given, found)
+        own, found = options_of_weights(info, given, found)
         given = {**own, **given}
     count = info.num_classes if num_classes is None else num_classes
     # what was read here belongs to nobody else: the network takes those very tensors, and needs none of its own
     fresh = found is None or isinstance(weights, Weights | Mapping)
     with nullcontext() if fresh else torch.device("meta"):
         model = _built(info, count, in_chans, given)
-    facts = training_facts(found.weights) if found else {}
     notes: tuple[str, ...] = ()
-    labels = facts.get("classes") or labels
     if found is not None:
         notes = (*found.weights.notes, *found.notes, *load_published(model, found, count=num_classes))
-    chosen = recipe or facts.get("recipe") or (found.recipe if found else None) or info.recipe
-    own_one = get_recipe(chosen) if isinstance(chosen, str) else chosen
-    side = given.get("img_size")
-    if side is not None and recipe is None:
-        own_one = own_one.at(side)
-    photo = None if recipe is not None or side is not None else facts.get("photo_recipe", info.photo_recipe)
+    facts = training_facts(found.weights) if found else {}
+    size = options.get("img_size") or (given.get("img_size") if found and found.recipe is None else None)
+    own_recipe, photo_recipe, said = _recipes(info, found, facts, recipe, size)
+    labels = facts.get("classes") or labels
     set_facts(
         model,
-        recipe=own_one,
-        photo_recipe=get_recipe(photo) if photo else own_one,
+        recipe=own_recipe,
+        photo_recipe=photo_recipe,
         classes=tuple(labels) if labels and len(labels) == count else None,
         trained=found is not None,
         weights_source=None if found is None else found.source,
@@ -120,13 +107,47 @@ def create_model(
         weights_license=None if found is None else found.license,
         weights_origin=None if found is None else found.origin,
         weights_revision=None if found is None else found.revision,
-        weights_notes=notes,
+        weights_notes=(*said, *notes),
     )
     if not features_only and out_indices is None:
         return model
     net = FeatureNet(model, out_indices).eval()
     set_facts(net, **{key: getattr(model, key) for key in FACTS})
     return net
+
+
+def _found(info: ModelInfo, wanted: Any, cache_dir: Path | None) -> FoundWeights | None:
+    """The weights for a network of ours; None where none are wanted."""
+    if wanted is None or wanted is False:
+        return None
+    if isinstance(wanted, Weights):
+        return FoundWeights(wanted, str(wanted.path))
+    if isinstance(wanted, Mapping):
+        return FoundWeights(state_as_weights(wanted), "a state dict")
+    named = wanted if isinstance(wanted, Path) else str(wanted)
+    shipped = shipped_file(info) if info.shipped else None
+    return find_weights(named, model=info.name, shipped=shipped, cache_dir=cache_dir)
+
+
+def _recipes(
+    info: ModelInfo,
+    found: FoundWeights | None,
+    facts: Mapping[str, Any],
+    asked: Recipe | str | None,
+    size: Any,
+) -> tuple[Recipe, Recipe, tuple[str, ...]]:
+    """How inputs are made of pictures, how of whole photos, and a note where nothing says so.
+
+    What was asked for counts most, then what was trained, then what the publisher says, then the architecture's own.
+    """
+    chosen = asked or facts.get("recipe") or (found.recipe if found else None) or info.recipe
+    own = get_recipe(chosen) if isinstance(chosen, str) else chosen
+    if size is not None and asked is None:
+        own = own.at(tuple(size) if isinstance(size, list) else size)
+    photo = None if asked is not None or size is not None else facts.get("photo_recipe", info.photo_recipe)
+    silent = found is not None and found.source.startswith(("hf-hub:", "local-dir:")) and chosen is info.recipe
+    note = f"recipe: nothing beside the weights says how pictures become inputs; {own.name} is used"
+    return own, get_recipe(photo) if photo else own, (note,) if silent else ()
 
 
 FACTS = (

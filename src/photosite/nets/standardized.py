@@ -125,7 +125,8 @@ class Stage(nn.Module):
 class Stem(nn.Sequential):
     """A convolution of 7 x 7, its norm and a pool: (B, in_chans, H, W) to (B, 64, H / 4, W / 4), rounded up."""
 
-    width, reduction = 64, 4
+    width: int = 64
+    reduction: int = 4
 
     def __init__(self, in_chans: int = 3) -> None:
         """Build the layers."""
@@ -133,6 +134,11 @@ class Stem(nn.Sequential):
         self.add_module("conv", StandardizedConv(in_chans, 64, 7, 2))
         self.add_module("norm", GroupNormReLU(64))
         self.add_module("pool", SamePool())
+
+
+def reduction_of(depths: tuple[int, ...]) -> int:
+    """Input pixels per cell behind a stem and so many stages, of which each but the first halves the map."""
+    return Stem.reduction << max(len(depths) - 1, 0)
 
 
 class Backbone(nn.Module):
@@ -148,12 +154,11 @@ class Backbone(nn.Module):
         """Build as many stages as there are `depths`."""
         super().__init__()
         self.stem = Stem(in_chans)
-        self.width, self.reduction = self.stem.width, self.stem.reduction
+        self.width, self.reduction = self.stem.width, reduction_of(depths)
         self.stages = nn.Sequential()
         for number, (depth, channels) in enumerate(zip(depths, WIDTHS, strict=False)):
             self.stages.append(Stage(self.width, channels, depth, 2 if number else 1))
             self.width = channels
-            self.reduction *= 2 if number else 1
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="linear")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from photosite.errors import UnknownNameError
 from photosite.nets.classifier import Classifier, Format, Level, to_draw
 from photosite.nets.registry import ModelInfo, register
-from photosite.nets.standardized import Backbone, Stem
+from photosite.nets.standardized import Backbone, Stem, reduction_of
 from photosite.nets.transformer import AttentionPool, Block, HybridEmbedding, PatchEmbedding
 
 Pool = Literal["token", "question"]
@@ -29,7 +29,7 @@ class Tower:
         width: numbers in a token.
         depth: blocks.
         heads: of the attention.
-        side: of the pictures that its position embeddings were trained on.
+        side: of the pictures that its position embeddings were trained on; or their height and width.
         hidden: numbers inside an MLP; four times the width for None.
         classes: outputs of the last layer unless asked otherwise.
         class_token: a first token that stands for no place.
@@ -48,7 +48,7 @@ class Tower:
     width: int
     depth: int
     heads: int
-    side: int = 224
+    side: int | tuple[int, int] = 224
     hidden: int | None = None
     classes: int = 1000
     class_token: bool = True
@@ -60,6 +60,32 @@ class Tower:
     layer_scale: float | None = None
     pool: Pool = "token"
     stem: tuple[int, ...] | None = None
+
+    @property
+    def reduction(self) -> int:
+        """Input pixels per token, along each axis."""
+        return self.patch if self.stem is None else self.patch * reduction_of(self.stem)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of places for pictures of the trained size."""
+        height, width = self.side if isinstance(self.side, tuple) else (self.side, self.side)
+        return height // self.reduction, width // self.reduction
+
+    def changed(self, **changes: Any) -> Tower:
+        """The tower with some of it otherwise.
+
+        Args:
+            **changes: by the names of its attributes, or timm's: img_size, patch_size, embed_dim, num_heads.
+        Raises:
+            UnknownNameError: there is nothing of that name.
+        """
+        named = {TIMM_NAMES.get(key, key): value for key, value in changes.items()}
+        known = [one.name for one in fields(self)]
+        for key in named:
+            if key not in known:
+                raise UnknownNameError("part of a vision transformer", key, [*known, *TIMM_NAMES])
+        return replace(self, **named)
 
 
 TIMM_NAMES = {"img_size": "side", "patch_size": "patch", "embed_dim": "width", "num_heads": "heads"}
@@ -132,16 +158,13 @@ class VisionTransformer(Classifier):
         width = tower.width
         count = tower.classes if num_classes is None else num_classes
         hidden = tower.hidden or 4 * width
-        self.reduction = tower.patch
+        self.reduction, self.grid = tower.reduction, tower.grid
         self.patch_embed: PatchEmbedding | HybridEmbedding
         if tower.stem is None:
             self.patch_embed = PatchEmbedding(tower.patch, width, in_chans=in_chans, bias=tower.patch_bias)
         else:
             backbone = Backbone(tower.stem, in_chans) if tower.stem else Stem(in_chans)
             self.patch_embed = HybridEmbedding(backbone, backbone.width, tower.patch, width)
-            self.reduction *= backbone.reduction
-        places = tower.side // self.reduction
-        self.grid = (places, places)
         self.num_prefix_tokens = int(tower.class_token) + tower.registers
         self.width, self.min_size, self.num_classes = width, self.reduction, count
         self.first_layer = "patch_embed.proj"
@@ -152,7 +175,7 @@ class VisionTransformer(Classifier):
             self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         if tower.registers:
             self.reg_token = nn.Parameter(torch.zeros(1, tower.registers, width))
-        placed = places**2 + int(tower.class_token and not tower.registers)
+        placed = self.grid[0] * self.grid[1] + int(tower.class_token and not tower.registers)
         self.pos_embed = nn.Parameter(torch.zeros(1, placed, width))
         self.norm_pre = nn.LayerNorm(width, eps=tower.eps) if tower.norm_first else nn.Identity()
         options: dict[str, Any] = {"activation": tower.activation, "eps": tower.eps}
@@ -301,12 +324,7 @@ def build_tower(
         UnknownNameError: there is nothing of that name.
     """
     options = {key: changes.pop(key) for key in ("interpolation",) if key in changes}
-    named = {TIMM_NAMES.get(key, key): value for key, value in changes.items()}
-    known = [one.name for one in fields(Tower)]
-    for key in named:
-        if key not in known:
-            raise UnknownNameError("part of a vision transformer", key, [*known, *TIMM_NAMES])
-    return VisionTransformer(replace(tower, **named), num_classes=num_classes, in_chans=in_chans, **options)
+    return VisionTransformer(tower.changed(**changes), num_classes=num_classes, in_chans=in_chans, **options)
 
 
 _SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16)}

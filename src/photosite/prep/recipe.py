@@ -259,11 +259,12 @@ class Recipe:
         )
         return Geometry((int(size_hw[0]), int(size_hw[1])), resized_hw, input_hw, (top, left), self.interpolation)
 
-    def at(self, size: int) -> Recipe:
+    def at(self, size: int | tuple[int, int]) -> Recipe:
         """The same recipe for another input size; resize and crop grow by the same ratio.
 
         Args:
-            size: the shorter side of the input, in px.
+            size: the shorter side of the input, in px; or its height and width. What is not square is covered by the
+                resized picture, as timm does it, where for a square the shorter side is resized.
         Returns:
             A recipe named NAME@SIZE; this one where nothing changes.
         Raises:
@@ -280,6 +281,8 @@ class Recipe:
         ... ).at(448).size_hw
         (512, 512)
         """
+        if isinstance(size, tuple):
+            return self._at_pair(*size)
         own = min(self.crop_hw or self.size_hw or (0,))
         if not own:
             raise RangeError(
@@ -296,6 +299,24 @@ class Recipe:
 
         name = f"{self.name.split('@')[0]}@{size}"
         return replace(self, name=name, size_hw=grown(self.size_hw), crop_hw=grown(self.crop_hw))
+
+    def _at_pair(self, height: int, width: int) -> Recipe:
+        same = self.at(min(height, width))
+        if height == width:
+            return same
+        assert same.size_hw is not None  # `at` refuses recipes without a size
+        cut = same.crop_hw or same.size_hw
+        down, across = (
+            (2 * side * size + own) // (2 * own)
+            for side, size, own in zip((height, width), same.size_hw, cut, strict=True)
+        )
+        return replace(
+            same,
+            name=f"{self.name.split('@')[0]}@{height}x{width}",
+            resize="cover" if same.resize == "shortest" else same.resize,
+            size_hw=(down, across),
+            crop_hw=same.crop_hw and (height, width),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Every field, as JSON has it (tuples are lists).

@@ -18,7 +18,7 @@ from photosite.errors import MismatchedWeightsError, WeightsError
 from photosite.nets.checkpoints.configs import describe
 from photosite.nets.checkpoints.find_weights import FoundWeights
 from photosite.nets.checkpoints.keymaps import guess_key_map, same_keys
-from photosite.nets.checkpoints.layouts import convert
+from photosite.nets.checkpoints.layouts import convert, positions_in
 from photosite.nets.checkpoints.weights import load_weights
 from photosite.nets.classifier import Classifier
 from photosite.nets.registry import ModelInfo, model_info
@@ -36,8 +36,9 @@ def described_model(found: FoundWeights) -> tuple[ModelInfo, dict[str, Any], tup
         RangeError: a number in it is beyond all reason.
     """
     if not found.config:
+        why = f" ({found.notes[0]})" if found.notes else ""
         raise WeightsError(
-            f"{found.source}: no config.json says what network it is; give its name, and this as weights="
+            f"{found.source}: no config.json says what network it is{why}; give its name, and this as weights="
         )
     said = describe(found.config, found.source)
     if said.tower is None:
@@ -56,10 +57,13 @@ def described_model(found: FoundWeights) -> tuple[ModelInfo, dict[str, Any], tup
     return info, {}, said.classes
 
 
-def options_of_config(
+def options_of_weights(
     info: ModelInfo, given: Mapping[str, Any], found: FoundWeights
 ) -> tuple[dict[str, Any], FoundWeights]:
-    """What a config says and shapes do not show, as options: the activation, and what keeps norms from dividing by 0.
+    """What makes a tower the one that weights were trained in: their own grid, and what only a config shows.
+
+    That is the activation, and what keeps norms from dividing by 0. A size that was asked for counts more than the
+    weights' own; without one, their positions stay as they are.
 
     Args:
         info: the network.
@@ -71,18 +75,32 @@ def options_of_config(
         MismatchedWeightsError: the config is of a tower with other heads.
     """
     own = _tower_of(info)
-    if own is None or not found.config:
+    if own is None:
         return {}, found
-    said = describe(found.config, found.source).tower
+    tower = own.changed(**{key: value for key, value in given.items() if key != "interpolation"})
+    asked = any(key in given for key in ("img_size", "side"))
+    changed = {} if asked else _trained_size(tower, found.weights.tensors)
+    said = describe(found.config, found.source).tower if found.config else None
     if said is None:
-        return {}, found
-    heads = given.get("num_heads", given.get("heads", own.heads))
-    if said.heads != heads:
-        raise MismatchedWeightsError(f"{found.source}: {said.heads} heads, {info.name} has {heads}")
-    changed = {key: getattr(said, key) for key in ("activation", "eps") if getattr(said, key) != getattr(own, key)}
-    words = ", ".join(f"{key} {value}" for key, value in changed.items())
-    note = (f"as the config says: {words}",) if changed else ()
-    return changed, replace(found, notes=(*found.notes, *note))
+        return changed, found
+    if said.heads != tower.heads:
+        raise MismatchedWeightsError(f"{found.source}: {said.heads} heads, {info.name} has {tower.heads}")
+    unseen = {key: getattr(said, key) for key in ("activation", "eps") if getattr(said, key) != getattr(tower, key)}
+    words = ", ".join(f"{key} {value}" for key, value in unseen.items())
+    note = (f"as the config says: {words}",) if unseen else ()
+    return {**changed, **unseen}, replace(found, notes=(*found.notes, *note))
+
+
+def _trained_size(tower: Tower, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The side of the pictures that weights were trained on, where it is another than the tower's."""
+    positions = positions_in(tensors)
+    if positions is None or positions.ndim < 2:
+        return {}
+    for prefix in (1, 0) if tower.class_token else (0,):  # with registers, some write a class token's position
+        side = math.isqrt(max(positions.shape[-2] - prefix, 0))
+        if side and side * side + prefix == positions.shape[-2]:
+            return {} if tower.grid == (side, side) else {"img_size": side * tower.reduction}
+    return {}
 
 
 def _tower_of(info: ModelInfo) -> Tower | None:
@@ -185,7 +203,7 @@ def _fit_pictures(model: Classifier, wanted: Mapping[str, torch.Size], tensors: 
     channels = wanted[name][1]
     if channels == 1:
         tensors[name] = weight.float().sum(1, keepdim=True).to(weight.dtype)
-        notes.append("first layer: its weights for red, green and blue summed, for pictures of one channel")
+        notes.append("first layer: its weights for red, green and blue summed for one channel; the recipe gives three")
     else:
         repeated = weight.float().repeat(1, math.ceil(channels / 3), 1, 1)[:, :channels] * (3 / channels)
         tensors[name] = repeated.to(weight.dtype)

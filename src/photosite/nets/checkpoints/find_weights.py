@@ -132,11 +132,14 @@ def _from_hub(text: str, model: str, cache_dir: Path | None) -> FoundWeights:
     if file is None:
         raise WeightsError(f"hf-hub:{repo}: it has none of {', '.join(FILES)}")
 
+    missed: dict[str, None] = {}
+
     def beside(name: str) -> Path | None:
         try:  # of the same commit
             other = fetch_hub(repo, name, file.commit or revision, cache_dir=cache_dir)
-        except WeightsError:
-            return None  # offline, or the network went away: the weights are there
+        except WeightsError as error:  # offline, or the network went away: the weights are there
+            missed.setdefault(str(error))
+            return None
         return None if other is None else other.path
 
     read = read_weights(file.path, sha256=file.sha256)
@@ -144,6 +147,7 @@ def _from_hub(text: str, model: str, cache_dir: Path | None) -> FoundWeights:
     whole = _with_neighbors(FoundWeights(read, f"hf-hub:{repo}"), beside)
     return replace(
         whole,
+        notes=(*whole.notes, *missed),
         revision=file.commit,
         recipe=whole.recipe or (entry.recipe if entry else None),
         license=entry.license if entry else None,

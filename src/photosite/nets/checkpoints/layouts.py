@@ -265,16 +265,31 @@ def convert(tensors: Mapping[str, Tensor], wanted: Mapping[str, torch.Size]) -> 
     >>> found.layout.publisher, sorted(found.tensors)
     ("OpenAI's CLIP", ['cls_token', 'norm_pre.weight', 'patch_embed.proj.weight'])
     """
+    recognized = _recognized(tensors)
+    if recognized is None:
+        return None
+    layout, found, left = recognized
+    _fuse(found)
+    _shape(found, wanted)
+    _head(found)
+    notes = [f"names and shapes of {layout.publisher} brought to ours"]
+    if left:
+        notes.append(f"{len(left)} tensors beside the vision tower left out, such as {sorted(left)[0]!r:.80}")
+    return Converted(found, layout, tuple(notes))
+
+
+def positions_in(tensors: Mapping[str, Tensor]) -> Tensor | None:
+    """The position embeddings of a checkpoint, (..., N, D), by whatever names; None where it has none."""
+    recognized = _recognized(tensors)
+    return (tensors if recognized is None else recognized[1]).get("pos_embed")
+
+
+def _recognized(tensors: Mapping[str, Tensor]) -> tuple[Layout, Tensors, list[str]] | None:
+    """Whose names they are, the tower's tensors by ours, and the names of what lies beside it."""
     for layout in LAYOUTS:
         prefix = _prefix(layout, tensors)
         if prefix is not None:
-            found, left = _renamed(layout, tensors, prefix)
-            for step in (_fuse, _shape, _head):
-                step(found, wanted)
-            notes = [f"names and shapes of {layout.publisher} brought to ours"]
-            if left:
-                notes.append(f"{len(left)} tensors beside the vision tower left out, such as {sorted(left)[0]!r:.80}")
-            return Converted(found, layout, tuple(notes))
+            return layout, *_renamed(layout, tensors, prefix)
     return None
 
 
@@ -314,7 +329,7 @@ def _ours(layout: Layout, name: str) -> str | None:
     return name
 
 
-def _fuse(found: Tensors, wanted: Mapping[str, torch.Size]) -> None:
+def _fuse(found: Tensors) -> None:
     """One layer for query, key and value; one for the two halves of a gated MLP; two for the pool's question."""
     for joined, parts in (("attn.qkv", ("attn.q", "attn.k", "attn.v")), ("mlp.fc1", ("mlp.gate_proj", "mlp.up_proj"))):
         for name in [name for name in found if f".{parts[0]}." in name]:
@@ -343,7 +358,7 @@ def _shape(found: Tensors, wanted: Mapping[str, torch.Size]) -> None:
             found["pos_embed"] = positions[:, 1:]
 
 
-def _head(found: Tensors, wanted: Mapping[str, torch.Size]) -> None:
+def _head(found: Tensors) -> None:
     """A projection as a linear layer whose bias is 0."""
     if "head.projection" in found:
         found["head.weight"] = found.pop("head.projection").T.contiguous()
