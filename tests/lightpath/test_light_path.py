@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from photosite.errors import RangeError
 from photosite.lightpath import coverage, light_path, tokens_of
-from photosite.lightpath.axis import after, before, whole
+from photosite.lightpath.axis import after, back, before, whole
 from photosite.tokens import front_end, list_front_ends
 from photosite.tokens.tile import Resized, Step, Window, run
 from tests.tokens.peers import photo
@@ -78,10 +78,7 @@ def test_a_row_changes_all_tokens_that_see_it_well(name: str, size_hw: tuple[int
 
 
 def _share(steps: tuple[Step, ...], side: int, axis: int, line: int) -> tuple[int, np.ndarray]:
-    sizes = [side, *(step.size_hw[axis] for step in steps)]
-    share = whole(line, line + 1)
-    for number in range(len(steps) - 1, -1, -1):
-        share = before(share, steps[number], axis, sizes[number])
+    share = back(whole(line, line + 1), steps, axis, side)
     return share.start, share.weights
 
 

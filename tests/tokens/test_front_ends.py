@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photosite.errors import RangeError, ShapeError, UnknownNameError
+from photosite.prep.published import recipe_from_timm
 from photosite.tokens import front_end, list_front_ends
 from tests.tokens.peers import PIXELS, photo, processor
 
@@ -156,3 +157,11 @@ def test_names_and_bad_input() -> None:
         one.count((0, 5))
     with pytest.raises(RangeError, match="token 64: there are 64"):
         one.token_map((224, 224)).box(64)
+
+
+@pytest.mark.parametrize("size_hw", SIZES)
+def test_dinov2_takes_photos_as_timms_recipe_does(size_hw: tuple[int, int]) -> None:
+    """There is no processor at this side; the recipe of timm's tower is held to timm's own transforms."""
+    recipe = recipe_from_timm({"input_size": (3, 518, 518), "crop_pct": 1.0, "interpolation": "bicubic"})
+    picture = photo(*size_hw)
+    np.testing.assert_array_equal(front_end("dinov2-b-518").prepare(picture).values, recipe(picture))

@@ -65,7 +65,7 @@ def _row(one: FrontEnd, size_hw: tuple[int, int], parameters: float) -> dict[str
     finest = max(used, key=lambda number: places.tiles[number].role == "tile")
     own = np.flatnonzero(places.tile == finest)
     path = light_path(one, size_hw, int(own[len(own) // 2]))
-    scale = _scale(places.tiles[finest].steps, size_hw)
+    scale = places.tiles[finest].scale(size_hw)
     return {
         "name": one.name,
         "total": count.total,
@@ -81,19 +81,6 @@ def _row(one: FrontEnd, size_hw: tuple[int, int], parameters: float) -> dict[str
         "middle_token_box": None if path.photo_box is None else list(path.photo_box),
         "prefill_flops": 2 * parameters * count.total,
     }
-
-
-def _scale(steps: Any, size_hw: tuple[int, int]) -> tuple[float, float]:
-    """Photo pixels for each pixel of the encoder's picture, down and across."""
-    from photosite.tokens.tile import Resized
-
-    down, across = 1.0, 1.0
-    before = size_hw
-    for step in steps:
-        if isinstance(step, Resized):
-            down, across = down * before[0] / step.size_hw[0], across * before[1] / step.size_hw[1]
-        before = step.size_hw
-    return down, across
 
 
 def _show(rows: list[dict[str, Any]], size_hw: Any) -> None:

@@ -6,6 +6,7 @@ to 0 has no say. Knows no front end and no picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +81,21 @@ def before(share: Share, step: Step, axis: int, size: int) -> Share:
         if share.seen[row]:
             seen[at : at + count] |= kernel != 0
     return _trimmed(Share(first, weights, seen))
+
+
+def back(share: Share, steps: Sequence[Step], axis: int, size: int) -> Share:
+    """What the pixels of the last step's result were made of, before the first.
+
+    Args:
+        share: of pixels of the last result.
+        steps: in the order in which they are done.
+        axis: 0 for rows, 1 for columns.
+        size: of the side before the first step.
+    """
+    sizes = [size, *(step.size_hw[axis] for step in steps)]
+    for step, before_it in zip(reversed(steps), reversed(sizes[:-1]), strict=True):
+        share = before(share, step, axis, before_it)
+    return share
 
 
 def after(pixels: range, step: Step, axis: int, size: int) -> range:

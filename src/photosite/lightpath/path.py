@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from photosite.errors import RangeError
-from photosite.lightpath.axis import Share, after, before, whole
+from photosite.lightpath.axis import Share, after, back, before, whole
 from photosite.shapes import as_size_hw
 from photosite.tokens.front_end import FrontEnd
 from photosite.tokens.tile import Resized, Size, Step, Tile
@@ -212,25 +212,20 @@ def unseen(front_end: FrontEnd, size_hw: Size) -> float:
     for number, tile in enumerate(places.tiles):
         own = places.tile == number
         if own.any():
-            masks = []
-            for axis, lines in enumerate((places.row[own], places.column[own])):
-                share = whole(int(lines.min()) * places.cell, (int(lines.max()) + 1) * places.cell)
-                sizes = [size_hw, *(step.size_hw for step in tile.steps)]
-                for step_number in range(len(tile.steps) - 1, -1, -1):
-                    share = before(share, tile.steps[step_number], axis, sizes[step_number][axis])
-                masks.append((share.start, share.seen))
-            (top, down), (left, across) = masks
-            seen[top : top + len(down), left : left + len(across)] |= down[:, None] & across
+            down, across = (
+                back(
+                    whole(int(lines.min()) * places.cell, (int(lines.max()) + 1) * places.cell), tile.steps, axis, side
+                )
+                for axis, (lines, side) in enumerate(zip((places.row[own], places.column[own]), size_hw, strict=True))
+            )
+            seen[down.start : down.stop, across.start : across.stop] |= down.seen[:, None] & across.seen
     return 1 - float(np.count_nonzero(seen)) / seen.size
 
 
 def _seen_by(tile: Tile, size_hw: Size, axis: int, lines: npt.NDArray[np.int64], cell: int) -> npt.NDArray[np.int64]:
     """How many of a tile's rows of tokens depend on each row of the photo; likewise for columns."""
-    sizes = [size_hw, *(step.size_hw for step in tile.steps)]
     counts = np.zeros(size_hw[axis], np.int64)
     for line in lines:
-        share = whole(int(line) * cell, (int(line) + 1) * cell)
-        for number in range(len(tile.steps) - 1, -1, -1):
-            share = before(share, tile.steps[number], axis, sizes[number][axis])
+        share = back(whole(int(line) * cell, (int(line) + 1) * cell), tile.steps, axis, size_hw[axis])
         counts[share.start : share.stop] += share.seen
     return counts

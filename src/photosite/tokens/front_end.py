@@ -210,6 +210,23 @@ class FrontEnd(ABC):
         return values, "tile, channel, row, column"
 
 
+def refuse_empty(name: str, height: Whole, width: Whole, *sides: Whole) -> None:
+    """Refuse photos that would become pictures without pixels.
+
+    Args:
+        name: of the front end.
+        height: of the photos.
+        width: of them.
+        *sides: what they become.
+    Raises:
+        RangeError: one of the sides is 0.
+    """
+    empty = np.flatnonzero(np.min([np.broadcast_to(side, height.shape) for side in sides], 0) < 1)
+    if len(empty):
+        one = empty[0]
+        raise RangeError(f"{name}: a photo of {height[one]} × {width[one]} would become a picture without pixels")
+
+
 NEWLINE = -2
 """In place of a row, for a learned token that ends one."""
 

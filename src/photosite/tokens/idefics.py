@@ -8,7 +8,7 @@ import numpy as np
 
 from photosite.errors import RangeError
 from photosite.prep.recipes import HALF
-from photosite.tokens.front_end import Count, FrontEnd, Whole
+from photosite.tokens.front_end import Count, FrontEnd, Whole, refuse_empty
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Tile, Window
 
@@ -41,6 +41,7 @@ class Idefics(FrontEnd):
         other_down = np.ceil(np.trunc(whole_across / aspect) / side) * side
         other_across = np.ceil(np.trunc(whole_down * aspect) / side) * side
         second = (np.where(wide, other_down, whole_down), np.where(wide, whole_across, other_across))
+        refuse_empty(self.name, height, width, *second)
         return (down, across), (second[0].astype(np.int64), second[1].astype(np.int64))
 
     def _to_longest(self, height: Whole, width: Whole) -> tuple[Whole, Whole]:
@@ -58,10 +59,6 @@ class Idefics(FrontEnd):
         first, second = self.resized(np.array([size_hw[0]]), np.array([size_hw[1]]))
         side = self.side
         sizes = [(int(down[0]), int(across[0])) for down, across in (first, second)]
-        if not sizes[1][0] or not sizes[1][1]:
-            raise RangeError(
-                f"{self.name}: a photo of {size_hw[0]} × {size_hw[1]} would become a picture without pixels"
-            )
         steps = tuple(Resized(size, self.interpolation) for size in sizes)
         rows, columns = sizes[1][0] // side, sizes[1][1] // side
         if rows * columns == 1:
@@ -75,11 +72,6 @@ class Idefics(FrontEnd):
 
     def _count(self, height: Whole, width: Whole) -> Count:
         _, (down, across) = self.resized(height, width)
-        if down.size and not min(down.min(), across.min()):
-            worst = int(np.minimum(down, across).argmin())
-            raise RangeError(
-                f"{self.name}: a photo of {height[worst]} × {width[worst]} would become a picture without pixels"
-            )
         rows, columns = down // self.side, across // self.side
         each = (self.side // self.patch // self.merge) ** 2
         split = rows * columns > 1

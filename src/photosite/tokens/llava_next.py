@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photosite.errors import RangeError
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD
-from photosite.tokens.front_end import NEWLINE, Count, FrontEnd, Whole
+from photosite.tokens.front_end import NEWLINE, Count, FrontEnd, Whole, refuse_empty
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Tile, Window
 
@@ -44,9 +43,7 @@ class LlavaNext(FrontEnd):
             taken = (used > most) | ((used == most) & (waste < least))
             most, least = np.where(taken, used, most), np.where(taken, waste, least)
             rows, columns = np.where(taken, down, rows), np.where(taken, across, columns)
-        if rows.size and not rows.min():
-            worst = int(rows.argmin())
-            raise RangeError(f"{self.name}: no arrangement holds a pixel of {height[worst]} × {width[worst]}")
+        refuse_empty(self.name, height, width, rows)
         return rows, columns
 
     def kept(self, height: Whole, width: Whole, rows: Whole, columns: Whole) -> tuple[Whole, Whole]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photosite.errors import RangeError
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD
-from photosite.tokens.front_end import Count, FrontEnd, Whole
+from photosite.tokens.front_end import Count, FrontEnd, Whole, refuse_empty
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Tile
 
@@ -33,25 +32,17 @@ class Pixtral(FrontEnd):
         for own in (height, width):
             fitted = np.where(ratio > 1, np.floor(own / ratio), own).astype(np.int64)
             sides.append((fitted - 1) // self.patch + 1)
+        refuse_empty(self.name, height, width, *sides)
         return sides[0], sides[1]
 
     def tiles(self, size_hw: Size) -> tuple[Tile, ...]:
         """One picture."""
         rows, columns = (int(one[0]) for one in self.grid(np.array([size_hw[0]]), np.array([size_hw[1]])))
-        if not rows or not columns:
-            raise RangeError(
-                f"{self.name}: a photo of {size_hw[0]} × {size_hw[1]} would become a picture without pixels"
-            )
         return (Tile("base", (Resized((rows * self.patch, columns * self.patch), self.interpolation),)),)
 
     def _count(self, height: Whole, width: Whole) -> Count:
         rows, columns = self.grid(height, width)
         total = rows * columns
-        if total.size and not total.min():
-            worst = int(total.argmin())
-            raise RangeError(
-                f"{self.name}: a photo of {height[worst]} × {width[worst]} would become a picture without pixels"
-            )
         return Count(total, total * 0 + 1, total, 0, rows, 0)
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from photosite.errors import RangeError
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF
-from photosite.tokens.front_end import Count, FrontEnd, Whole
+from photosite.tokens.front_end import Count, FrontEnd, Whole, refuse_empty
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Tile
 
@@ -38,7 +38,7 @@ class Qwen(FrontEnd):
         """The picture's sides for arrays of sizes.
 
         Raises:
-            RangeError: a photo is more than 200 times as long as it is wide.
+            RangeError: a photo is more than 200 times as long as it is wide, or would become a picture without pixels.
         Source: smart_resize of transformers 5.23, models/qwen2_vl/image_processing_qwen2_vl.py, and of qwen_vl_utils.
         """
         aspect = np.maximum(height, width) / np.minimum(height, width)
@@ -57,25 +57,17 @@ class Qwen(FrontEnd):
             shrunk = np.maximum(cell, np.floor(own / shrink / cell) * cell)
             grown = np.ceil(own * grow / cell) * cell
             sides.append(np.where(large, shrunk, np.where(small, grown, near)).astype(np.int64))
+        refuse_empty(self.name, height, width, *sides)
         return sides[0], sides[1]
 
     def tiles(self, size_hw: Size) -> tuple[Tile, ...]:
         """One picture."""
         down, across = self.resized(np.array([size_hw[0]]), np.array([size_hw[1]]))
-        if not down[0] or not across[0]:
-            raise RangeError(
-                f"{self.name}: a photo of {size_hw[0]} × {size_hw[1]} would become a picture without pixels"
-            )
         return (Tile("base", (Resized((int(down[0]), int(across[0])), self.interpolation),)),)
 
     def _count(self, height: Whole, width: Whole) -> Count:
         down, across = self.resized(height, width)
         total = down // self.cell * (across // self.cell)
-        if total.size and not total.min():
-            worst = int(total.argmin())
-            raise RangeError(
-                f"{self.name}: a photo of {height[worst]} × {width[worst]} would become a picture without pixels"
-            )
         return Count(total, total * 0 + 1, total, 0, 0, 0)
 
     def patches(self, size_hw: Size, tile: int, place: tuple[int, int]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF, IMAGENET_MEAN, IMAGENET_STD
-from photosite.tokens.front_end import NEWLINE, Count, FrontEnd, Whole
+from photosite.tokens.front_end import Count, FrontEnd, Whole
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Step, Tile, Window
 
@@ -62,8 +62,6 @@ class Square(FrontEnd):
             np.concatenate([none, across.ravel()]),
         )
 
-
-assert NEWLINE < -1  # a prefix is no newline
 
 _SIGLIP = {"mean": HALF, "std": HALF, "interpolation": "bicubic"}
 _CLIP = {"mean": CLIP_MEAN, "std": CLIP_STD, "interpolation": "bicubic"}

@@ -67,6 +67,15 @@ class Tile:
         """Height and width of the picture."""
         return self.steps[-1].size_hw
 
+    def scale(self, size_hw: Size) -> tuple[float, float]:
+        """Photo pixels for each of its pixels, down and across, for a photo of a size."""
+        down, across = 1.0, 1.0
+        for step in self.steps:
+            if isinstance(step, Resized):
+                down, across = down * size_hw[0] / step.size_hw[0], across * size_hw[1] / step.size_hw[1]
+            size_hw = step.size_hw
+        return down, across
+
 
 def run(picture: Picture, tiles: tuple[Tile, ...]) -> list[Picture]:
     """Make all tiles of a photo; what they share is done once.
