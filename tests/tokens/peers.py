@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+import torch
+from PIL import Image
 
 from photosite.prep.recipes import IMAGENET_MEAN, IMAGENET_STD
 from tests.peers import import_peer, import_torchvision
@@ -110,6 +113,28 @@ def _pixtral(picture: Any) -> Any:
     return one(images=picture, return_tensors="np")["pixel_values"]
 
 
+def _nanovlm(side: int, longest: int) -> Callable[[Any], Any]:
+    """The publisher's pipeline, of torchvision's own parts; the sizes by the rule of its DynamicResize."""
+
+    def run(picture: Any) -> Any:
+        functional = import_torchvision().transforms.functional
+        image = Image.fromarray(picture)
+        long, short = max(image.size), min(image.size)
+        other = max(math.ceil(short * (longest / long) / side) * side, side)
+        size = [other, longest] if image.width >= image.height else [longest, other]
+        bicubic = functional.InterpolationMode.BICUBIC
+        whole = functional.to_tensor(functional.resize(image, size, interpolation=bicubic))
+        tiles = [one for row in whole.split(side, 1) for one in row.split(side, 2)]
+        return torch.stack([functional.resize(whole, [side, side]), *tiles]).numpy()
+
+    return run
+
+
+def _first_nanovlm(picture: Any) -> Any:
+    functional = import_torchvision().transforms.functional
+    return functional.to_tensor(functional.resize(Image.fromarray(picture), [224, 224]))[None].numpy()
+
+
 PIXELS: dict[str, Callable[[Any], Any]] = {
     "qwen2-vl": _qwen(),
     "qwen2.5-vl": _qwen(),
@@ -130,6 +155,8 @@ PIXELS: dict[str, Callable[[Any], Any]] = {
     "gemma3": _gemma3,
     "gemma3-pan-and-scan": _pan_and_scan,
     "pixtral": _pixtral,
+    "nanovlm": _nanovlm(512, 2048),
+    "nanovlm-222m": _first_nanovlm,
 }
 """By front end: what the publisher's encoder gets for a picture."""
 

@@ -37,6 +37,9 @@ def test_the_encoder_gets_the_publishers_pixels(name: str, size_hw: tuple[int, i
     wanted = PIXELS[name](picture)
     found = front_end(name).prepare(picture).values
     assert found.dtype == np.float32
+    if name == "nanovlm":  # its whole is resized by torch in single precision, whose sums have another order
+        np.testing.assert_allclose(found[0], wanted[0], atol=1e-6)
+        found, wanted = found[1:], wanted[1:]
     np.testing.assert_array_equal(found, wanted)
 
 

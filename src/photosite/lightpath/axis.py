@@ -1,7 +1,8 @@
 """One axis of one step, followed backwards and forwards: whole numbers and the resize kernel's own weights.
 
 Nothing is approximated: weights are the multiples of 2**-22 that Pillow computes with, and a pixel whose weight rounds
-to 0 has no say. Knows no front end and no picture.
+to 0 has no say; where numbers and not levels are resized, weights are those of single precision. Knows no front end
+and no picture.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from photosite.prep.geometry import FILTER_SUPPORT
-from photosite.prep.resample import PRECISION_BITS, taps
-from photosite.tokens.tile import Step, Window
+from photosite.prep.resample import PRECISION_BITS, shares, taps
+from photosite.tokens.tile import Resized, Step, Window
 
 UNIT = float(1 << PRECISION_BITS)
 
@@ -71,13 +72,13 @@ def before(share: Share, step: Step, axis: int, size: int) -> Share:
     resized = step.size_hw[axis]
     if resized == size:
         return share
-    made = taps(size, resized, step.interpolation, range(share.start, share.stop))
-    first, last = int(made.start.min()), int((made.start + made.count).max())
+    starts, counts, kernels = _kernels(step, size, resized, range(share.start, share.stop))
+    first, last = int(starts.min()), int((starts + counts).max())
     weights, seen = np.zeros(last - first), np.zeros(last - first, bool)
-    for row in range(len(made.start)):
-        count, at = int(made.count[row]), int(made.start[row]) - first
-        kernel = made.weights[row, :count]
-        weights[at : at + count] += share.weights[row] * (kernel / UNIT)
+    for row in range(len(starts)):
+        count, at = int(counts[row]), int(starts[row]) - first
+        kernel = kernels[row, :count]
+        weights[at : at + count] += share.weights[row] * kernel
         if share.seen[row]:
             seen[at : at + count] |= kernel != 0
     return _trimmed(Share(first, weights, seen))
@@ -116,14 +117,25 @@ def after(pixels: range, step: Step, axis: int, size: int) -> range:
     if side == size:
         return pixels
     scale = size / side
-    support = float(FILTER_SUPPORT[step.interpolation]) * max(scale, 1.0)
+    support = float(FILTER_SUPPORT[step.interpolation]) * (max(scale, 1.0) if step.antialias else 1.0)
     low = max(int((pixels.start - support) / scale) - 2, 0)
     high = min(int((pixels.stop + support) / scale) + 2, side)
-    made = taps(size, side, step.interpolation, range(low, high))
-    places = made.start[:, None] + np.arange(made.weights.shape[1])
-    reached = ((made.weights != 0) & (places >= pixels.start) & (places < pixels.stop)).any(1)
+    start, _, kernels = _kernels(step, size, side, range(low, high))
+    places = start[:, None] + np.arange(kernels.shape[1])
+    reached = ((kernels != 0) & (places >= pixels.start) & (places < pixels.stop)).any(1)
     found = np.flatnonzero(reached)
     return range(low + int(found[0]), low + int(found[-1]) + 1) if len(found) else range(0)
+
+
+def _kernels(
+    step: Resized, size: int, resized: int, only: range
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """Windows and weights of some pixels, as the step computes with them: rounded to 2**-22, or single precision."""
+    if step.rounded:
+        made = taps(size, resized, step.interpolation, only)
+        return made.start, made.count, made.weights / UNIT
+    start, count, weights = shares(size, resized, step.interpolation, only, antialias=step.antialias)
+    return start, count, weights.astype(np.float32).astype(np.float64)
 
 
 def _trimmed(share: Share) -> Share:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from photosite.errors import RangeError
 from photosite.lightpath.axis import Share, after, back, before, whole
 from photosite.shapes import as_size_hw
-from photosite.tokens.front_end import FrontEnd
+from photosite.tokens.front_end import FrontEnd, TokenMap
 from photosite.tokens.tile import Resized, Size, Step, Tile
 
 Box = tuple[int, int, int, int]
@@ -48,6 +48,9 @@ class LightPath:
         tile: number of its tile; -1 for a token that stands for no place.
         place: row and column in its tile's grid of tokens.
         patches: numbers of its patches in the encoder's input, in the order in which they are joined.
+        cell: its share of its tile's grid, (top, left, bottom, right) in the tile's pixels, half open; the first
+            stage's box but behind convolutions, whose field is larger.
+        global_by: what makes it depend on all of its tile beside that.
         stages: from the tile to the photo; empty for a token without a place.
     """
 
@@ -58,6 +61,8 @@ class LightPath:
     place: tuple[int, int]
     patches: tuple[int, ...]
     stages: tuple[Stage, ...]
+    cell: Box | None = None
+    global_by: tuple[str, ...] = ()
 
     @property
     def photo_box(self) -> Box | None:
@@ -97,8 +102,11 @@ def light_path(front_end: FrontEnd, size_hw: Size, token: int) -> LightPath:
     number = int(places.tile[token])
     place = (int(places.row[token]), int(places.column[token]))
     stages = _stages(places.tiles[number], size_hw, box)
+    patches = front_end.patches(size_hw, number, place)
     return LightPath(
-        front_end.name, size_hw, token, number, place, front_end.patches(size_hw, number, place), tuple(stages)
+        *(front_end.name, size_hw, token, number, place, patches, tuple(stages)),
+        cell=places.cell_box(token),
+        global_by=front_end.global_by,
     )
 
 
@@ -153,12 +161,13 @@ def tokens_of(front_end: FrontEnd, size_hw: Size, pixel: tuple[int, int]) -> lis
     for number, tile in enumerate(places.tiles):
         rows, columns = (_reached(tile, size_hw, axis, pixel[axis]) for axis in (0, 1))
         if len(rows) and len(columns):
-            row, column = places.row * places.cell, places.column * places.cell
+            start, length = places.window
+            row, column = places.row * places.cell + start, places.column * places.cell + start
             found |= (
                 (places.tile == number)
-                & (row + places.cell > rows.start)
+                & (row + length > rows.start)
                 & (row < rows.stop)
-                & (column + places.cell > columns.start)
+                & (column + length > columns.start)
                 & (column < columns.stop)
             )
     return [int(token) for token in np.flatnonzero(found)]
@@ -192,8 +201,9 @@ def coverage(front_end: FrontEnd, size_hw: Size) -> npt.NDArray[np.int64]:
         # a tile's tokens are a block of rows and columns, so that rows and columns count apart
         rows, columns = np.unique(places.row[own]), np.unique(places.column[own])
         if len(rows) * len(columns):
-            counts = [_seen_by(tile, size_hw, axis, lines, places.cell) for axis, lines in enumerate((rows, columns))]
-            total += counts[0][:, None] * counts[1]
+            counts = [_seen_by(places, tile, size_hw, axis, lines) for axis, lines in enumerate((rows, columns))]
+            # several tokens can stand for one place: those that are learned from all of them
+            total += counts[0][:, None] * counts[1] * (np.count_nonzero(own) // (len(rows) * len(columns)))
     return total
 
 
@@ -213,19 +223,26 @@ def unseen(front_end: FrontEnd, size_hw: Size) -> float:
         own = places.tile == number
         if own.any():
             down, across = (
-                back(
-                    whole(int(lines.min()) * places.cell, (int(lines.max()) + 1) * places.cell), tile.steps, axis, side
-                )
-                for axis, (lines, side) in enumerate(zip((places.row[own], places.column[own]), size_hw, strict=True))
+                back(_all_of(places, lines, tile.size_hw[axis]), tile.steps, axis, size_hw[axis])
+                for axis, lines in enumerate((places.row[own], places.column[own]))
             )
             seen[down.start : down.stop, across.start : across.stop] |= down.seen[:, None] & across.seen
     return 1 - float(np.count_nonzero(seen)) / seen.size
 
 
-def _seen_by(tile: Tile, size_hw: Size, axis: int, lines: npt.NDArray[np.int64], cell: int) -> npt.NDArray[np.int64]:
+def _all_of(places: TokenMap, lines: npt.NDArray[np.int64], side: int) -> Share:
+    """The pixels of neighboring rows of tokens, together; likewise of columns."""
+    first, last = (places.span(int(line), side, *places.window) for line in (lines.min(), lines.max()))
+    return whole(first[0], last[1])
+
+
+def _seen_by(
+    places: TokenMap, tile: Tile, size_hw: Size, axis: int, lines: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
     """How many of a tile's rows of tokens depend on each row of the photo; likewise for columns."""
     counts = np.zeros(size_hw[axis], np.int64)
     for line in lines:
-        share = back(whole(int(line) * cell, (int(line) + 1) * cell), tile.steps, axis, size_hw[axis])
+        span = whole(*places.span(int(line), tile.size_hw[axis], *places.window))
+        share = back(span, tile.steps, axis, size_hw[axis])
         counts[share.start : share.stop] += share.seen
     return counts

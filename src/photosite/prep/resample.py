@@ -86,8 +86,46 @@ FILTERS: dict[str, Callable[[float], float]] = {
 """Every filter as a function of the distance in pixels of the coarser grid; 'nearest' has none, it takes one pixel."""
 
 
+def shares(
+    size: int, resized: int, interpolation: str, only: range | None = None, *, antialias: bool = True
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    """The windows and weights of one side, before anything is rounded.
+
+    Args:
+        size: pixels of the side.
+        resized: pixels that it shall have.
+        interpolation: a name of `FILTERS`.
+        only: of these pixels of the resized side; of all if not given.
+        antialias: whether the filter widens where the side shrinks; Pillow's always does.
+    Returns:
+        As `Taps` has them, the weights as they are: a row sums to 1.
+    """
+    weigh = FILTERS[interpolation]
+    scale = size / resized
+    # enlarging keeps the filter at one pixel: no antialiasing is needed
+    stretch = max(scale, 1.0) if antialias else 1.0
+    support = float(FILTER_SUPPORT[interpolation]) * stretch
+    width = 2 * math.ceil(support) + 1
+    wanted = range(resized) if only is None else only
+    start = np.zeros(len(wanted), np.int32)
+    count = np.zeros(len(wanted), np.int32)
+    weights = np.zeros((len(wanted), width))
+    inverse = 1.0 / stretch
+    for row, index in enumerate(wanted):
+        center = (index + 0.5) * scale
+        low = max(int(center - support + 0.5), 0)
+        high = min(int(center + support + 0.5), size)
+        window = [weigh((x - center + 0.5) * inverse) for x in range(low, high)]
+        total = 0.0
+        for value in window:  # in this order, as the last bit depends on it; sum() compensates
+            total += value
+        start[row], count[row] = low, high - low
+        weights[row, : high - low] = [value / total if total else value for value in window]
+    return start, count, weights
+
+
 def taps(size: int, resized: int, interpolation: str, only: range | None = None) -> Taps:
-    """The windows and weights of one side.
+    """The windows and weights of one side, rounded as Pillow rounds them.
 
     Args:
         size: pixels of the side.
@@ -101,29 +139,9 @@ def taps(size: int, resized: int, interpolation: str, only: range | None = None)
     >>> halves.start.tolist(), (halves.weights / 2**22).tolist()
     ([0, 2], [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]])
     """
-    weigh = FILTERS[interpolation]
-    scale = size / resized
-    stretch = max(scale, 1.0)  # enlarging keeps the filter at one pixel: no antialiasing is needed
-    support = float(FILTER_SUPPORT[interpolation]) * stretch
-    width = 2 * math.ceil(support) + 1
-    wanted = range(resized) if only is None else only
-    start = np.zeros(len(wanted), np.int32)
-    count = np.zeros(len(wanted), np.int32)
-    weights = np.zeros((len(wanted), width), np.int32)
-    inverse = 1.0 / stretch
-    for row, index in enumerate(wanted):
-        center = (index + 0.5) * scale
-        low = max(int(center - support + 0.5), 0)
-        high = min(int(center + support + 0.5), size)
-        window = [weigh((x - center + 0.5) * inverse) for x in range(low, high)]
-        total = 0.0
-        for value in window:  # in this order, as the last bit depends on it; sum() compensates
-            total += value
-        start[row], count[row] = low, high - low
-        for tap, value in enumerate(window):
-            part = (value / total if total else value) * (1 << PRECISION_BITS)
-            weights[row, tap] = int(part - 0.5 if part < 0 else part + 0.5)
-    return Taps(start, count, weights)
+    start, count, weights = shares(size, resized, interpolation, only)
+    parts = weights * (1 << PRECISION_BITS)
+    return Taps(start, count, np.trunc(parts + np.where(parts < 0, -0.5, 0.5)).astype(np.int32))
 
 
 def resample(

@@ -1,6 +1,6 @@
 """Token front ends of published vision-language models: exactly their pixels, exactly their tokens."""
 
-from photosite.tokens import gemma3, idefics, internvl, llava_next, pixtral, qwen, squares
+from photosite.tokens import gemma3, grids, idefics, internvl, llava_next, nanovlm, pixtral, qwen, squares
 from photosite.tokens.front_end import Count, FrontEnd, Prepared, TokenMap
 from photosite.tokens.registry import front_end, list_front_ends
 
@@ -11,10 +11,12 @@ __all__ = [
     "TokenMap",
     "front_end",
     "gemma3",
+    "grids",
     "idefics",
     "internvl",
     "list_front_ends",
     "llava_next",
+    "nanovlm",
     "pixtral",
     "qwen",
     "squares",

@@ -44,11 +44,13 @@ class TokenMap:
 
     Attributes:
         tiles: the pictures that the encoder gets.
-        cell: side of the square of a tile's pixels that a token is made of.
+        cell: pixels of a tile from one token to the next, down and across.
         tile: (N,) number of the tile; -1 for a token that stands for no place.
         row: (N,) of the token in its tile's grid.
         column: (N,) likewise.
         newline: (N,) whether it is a learned newline.
+        window: where the pixels that a token is made of begin, counted from its cell, and how many there are, down and
+            across: the cell itself, or the larger field of a convolutional network.
     """
 
     tiles: tuple[Tile, ...]
@@ -57,6 +59,7 @@ class TokenMap:
     row: Whole
     column: Whole
     newline: npt.NDArray[np.bool_]
+    window: tuple[int, int]
 
     def __len__(self) -> int:
         """How many tokens there are."""
@@ -68,12 +71,33 @@ class TokenMap:
         Raises:
             RangeError: there is no such token.
         """
+        return self._box(token, *self.window)
+
+    def cell_box(self, token: int) -> tuple[int, int, int, int] | None:
+        """Its cell in its tile, half open: its share of the grid, which is all of its input but behind convolutions.
+
+        Raises:
+            RangeError: there is no such token.
+        """
+        return self._box(token, 0, self.cell)
+
+    def _box(self, token: int, start: int, length: int) -> tuple[int, int, int, int] | None:
         if not 0 <= token < len(self):
             raise RangeError(f"token {token}: there are {len(self)}")
-        if self.tile[token] < 0:
+        number = int(self.tile[token])
+        if number < 0:
             return None
-        top, left = int(self.row[token]) * self.cell, int(self.column[token]) * self.cell
-        return top, left, top + self.cell, left + self.cell
+        places = (int(self.row[token]), int(self.column[token]))
+        spans = [self.span(place, side, start, length) for place, side in zip(places, self._side(number), strict=True)]
+        return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
+
+    def span(self, place: int, side: int, start: int, length: int) -> tuple[int, int]:
+        """First pixel of a place along one axis, and the one behind its last, inside a side."""
+        low = place * self.cell + start
+        return max(low, 0), min(low + length, side)
+
+    def _side(self, tile: int) -> Size:
+        return self.tiles[tile].size_hw
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +139,18 @@ class FrontEnd(ABC):
 
     @property
     def cell(self) -> int:
-        """Side in pixels of what becomes one token."""
+        """Pixels from one token to the next, down and across."""
         return self.patch * self.merge
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Where what a token is made of begins, counted from its cell, and its side in pixels."""
+        return 0, self.cell
+
+    @property
+    def global_by(self) -> tuple[str, ...]:
+        """What, in the network in front of the tokens, makes each of them see everything beside its window."""
+        return ()
 
     @abstractmethod
     def tiles(self, size_hw: Size) -> tuple[Tile, ...]:
@@ -165,7 +199,7 @@ class FrontEnd(ABC):
         height, width = as_size_hw(size_hw)
         tiles = self.tiles((height, width))
         tile, row, column = self._order((height, width), tiles)
-        return TokenMap(tiles, self.cell, tile, np.maximum(row, 0), np.maximum(column, 0), row == NEWLINE)
+        return TokenMap(tiles, self.cell, tile, np.maximum(row, 0), np.maximum(column, 0), row == NEWLINE, self.window)
 
     def _order(self, size_hw: Size, tiles: Sequence[Tile]) -> tuple[Whole, Whole, Whole]:
         """Tile, row and column of each token: tile by tile, row by row."""

@@ -13,7 +13,7 @@ from photosite.ops.resampling import upsample_bicubic2d, upsample_bilinear2d
 from photosite.prep.fast import KINDS
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF, IMAGENET_MEAN, IMAGENET_STD
 from photosite.tokens.front_end import FrontEnd, level_table
-from photosite.tokens.tile import Picture, Resized, Step, Tile, Window, apply, run
+from photosite.tokens.tile import Numbers, Picture, Resized, Step, Tile, Window, apply, run
 
 Array = npt.NDArray[Any]
 STATISTICS = {
@@ -86,15 +86,23 @@ def _orders(front_end: FrontEnd, whole: Array, tiles: tuple[Tile, ...]) -> Itera
     yield "patches of a group stand column by column", grouped.transpose(0, 1, 3, 2, 4).reshape(whole.shape)
 
 
-def _packed(front_end: FrontEnd, pictures: list[Picture]) -> Array:
+def _packed(front_end: FrontEnd, pictures: list[Picture | Numbers]) -> Array:
     table = level_table(front_end.mean, front_end.std)
-    numbers = [np.stack([table[channel][one[..., channel]] for channel in range(3)]) for one in pictures]
-    return front_end._pack(numbers)[0]
+    return front_end._pack([_normalized(one, table) for one in pictures])[0]
+
+
+def _normalized(picture: Picture | Numbers, table: Numbers) -> Numbers:
+    """Levels looked up; what is no whole level lies on the line through the table."""
+    channels = np.moveaxis(picture, -1, 0)
+    if picture.dtype == np.uint8:
+        return np.stack([table[channel][levels] for channel, levels in enumerate(channels)])
+    low, high = (table[:, at, None, None] for at in (0, 255))
+    return (low + (high - low) / 255 * channels).astype(np.float32)
 
 
 def _tiles(
     front_end: FrontEnd, right: tuple[Tile, ...], stored: Picture, upright: Picture
-) -> Iterator[tuple[str, list[Picture]]]:
+) -> Iterator[tuple[str, list[Picture | Numbers]]]:
     """Tiles as they come out of usual mistakes."""
     yield "blue and red are exchanged", [one[..., ::-1] for one in run(upright, right)]
     for kind in KINDS:
@@ -120,7 +128,7 @@ def _black(step: Step) -> Step:
     return replace(step, fill=(0, 0, 0)) if isinstance(step, Window) else step
 
 
-def _without_antialias(picture: Picture, tile: Tile) -> Picture:
+def _without_antialias(picture: Picture | Numbers, tile: Tile) -> Picture | Numbers:
     """A tile resized by four or sixteen neighbors, whatever the scale."""
     for step in tile.steps:
         if isinstance(step, Resized):

@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from photosite.prep import fast
+from photosite.prep.resample import shares
 
 Picture = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.float32]
 Size = tuple[int, int]
 Color = tuple[int, int, int]
 
@@ -23,11 +25,20 @@ class Resized:
 
     Attributes:
         size_hw: height and width.
-        interpolation: one of Pillow's filters, antialiased as Pillow does.
+        interpolation: one of Pillow's filters.
+        antialias: whether the filter widens where the picture shrinks, as Pillow's does.
+        rounded: whether whole levels come out, as Pillow gives them; otherwise numbers that are resized as they are,
+            as tensors of floating point are.
     """
 
     size_hw: Size
     interpolation: str
+    antialias: bool = True
+    rounded: bool = True
+
+    def __post_init__(self) -> None:
+        """Only numbers are resized without antialiasing here."""
+        assert self.antialias or not self.rounded
 
 
 @dataclass(frozen=True)
@@ -77,20 +88,20 @@ class Tile:
         return down, across
 
 
-def run(picture: Picture, tiles: tuple[Tile, ...]) -> list[Picture]:
+def run(picture: Picture, tiles: tuple[Tile, ...]) -> list[Picture | Numbers]:
     """Make all tiles of a photo; what they share is done once.
 
     Args:
         picture: (H, W, 3) uint8.
         tiles: of this photo's size.
     Returns:
-        (h, w, 3) uint8 each.
+        (h, w, 3) each: uint8, or float32 on the same scale where a step does not round.
     """
-    made: dict[tuple[Step, ...], Picture] = {(): picture}
+    made: dict[tuple[Step, ...], Picture | Numbers] = {(): picture}
     return [_after(tile.steps, made) for tile in tiles]
 
 
-def numbers(picture: Picture, tiles: tuple[Tile, ...], table: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+def numbers(picture: Picture, tiles: tuple[Tile, ...], table: Numbers) -> list[Numbers]:
     """Make all tiles of a photo as numbers; the last resizing, cutting and looking up in one pass where kernels are.
 
     Args:
@@ -98,25 +109,35 @@ def numbers(picture: Picture, tiles: tuple[Tile, ...], table: npt.NDArray[np.flo
         tiles: of this photo's size.
         table: (3, 256): what each level of each channel becomes.
     Returns:
-        (3, h, w) float32 each; the same bits as `run` and looking up.
+        (3, h, w) float32 each; the same bits as `run` and looking up, which comes before a step that does not round.
     """
-    made: dict[tuple[Step, ...], Picture] = {(): picture}
+    made: dict[tuple[Step, ...], Picture | Numbers] = {(): picture}
     found = []
     for tile in tiles:
         out = np.empty((3, *tile.size_hw), np.float32)
-        count = _fused(tile.steps)
+        whole = _whole(tile.steps)
+        count = 0 if whole < len(tile.steps) else _fused(tile.steps)
         source = _after(tile.steps[: len(tile.steps) - count], made) if count else picture
         resized = tile.steps[len(tile.steps) - count] if count else None
         if isinstance(resized, Resized) and resized.size_hw != source.shape[:2] and fast.wanted():
             last = tile.steps[-1]
             start = last.start_hw if isinstance(last, Window) else (0, 0)
-            fast.window(source, resized.size_hw, start, resized.interpolation, numbers=out, table=table)
+            fast.window(source, resized.size_hw, start, resized.interpolation, numbers=out, table=table)  # type: ignore[arg-type]
         else:
-            levels = _after(tile.steps, made)
+            levels = _after(tile.steps[:whole], made)
+            values = out if whole == len(tile.steps) else np.empty((3, *levels.shape[:2]), np.float32)
             for channel in range(3):
-                np.take(table[channel], levels[..., channel], out=out[channel])
+                np.take(table[channel], levels[..., channel], out=values[channel])  # type: ignore[arg-type]
+            for step in tile.steps[whole:]:
+                values = np.stack([apply(one[..., None], step)[..., 0] for one in values])
+            out = values
         found.append(out)
     return found
+
+
+def _whole(steps: tuple[Step, ...]) -> int:
+    """How many steps stand before the first that does not round."""
+    return next((at for at, step in enumerate(steps) if isinstance(step, Resized) and not step.rounded), len(steps))
 
 
 def _fused(steps: tuple[Step, ...]) -> int:
@@ -131,24 +152,46 @@ def _fused(steps: tuple[Step, ...]) -> int:
     return 2 if all(0 <= start <= side - size for start, size, side in ends) else 0
 
 
-def _after(steps: tuple[Step, ...], made: dict[tuple[Step, ...], Picture]) -> Picture:
+def _after(steps: tuple[Step, ...], made: dict[tuple[Step, ...], Picture | Numbers]) -> Picture | Numbers:
     """The picture after some steps; what was made before is taken."""
     if steps not in made:
         made[steps] = apply(_after(steps[:-1], made), steps[-1])
     return made[steps]
 
 
-def apply(picture: Picture, step: Step) -> Picture:
-    """Do one step: (H, W, 3) uint8 to (*size_hw, 3) uint8."""
+def apply(picture: Picture | Numbers, step: Step) -> Picture | Numbers:
+    """Do one step: (H, W, C) uint8 or float32 to (*size_hw, C); float32 where it does not round."""
     if isinstance(step, Resized):
+        if picture.dtype != np.uint8 or not step.rounded:
+            return _unrounded(picture.astype(np.float32, copy=False), step)
         # Pillow gives a copy where nothing changes, and so do its users
-        return picture if picture.shape[:2] == step.size_hw else fast.resize(picture, step.size_hw, step.interpolation)
+        return picture if picture.shape[:2] == step.size_hw else fast.resize(picture, step.size_hw, step.interpolation)  # type: ignore[arg-type]
     (top, left), (height, width) = step.start_hw, step.size_hw
     bottom, right = top + height, left + width
     inside = picture[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
     if inside.shape[:2] == step.size_hw:
         return inside
-    out = np.empty((height, width, 3), np.uint8)
+    out = np.empty((height, width, picture.shape[2]), picture.dtype)
     out[:] = step.fill
     out[max(-top, 0) : max(-top, 0) + inside.shape[0], max(-left, 0) : max(-left, 0) + inside.shape[1]] = inside
     return out
+
+
+def _unrounded(values: Numbers, step: Resized) -> Numbers:
+    """Resize numbers in single precision, rows first.
+
+    Matches: torch's `interpolate` of float32, with and without `antialias`, to 1e-6 of the range.
+    """
+    for axis in (0, 1):
+        side = step.size_hw[axis]
+        if values.shape[axis] == side:
+            continue
+        start, count, weights = shares(values.shape[axis], side, step.interpolation, antialias=step.antialias)
+        across = (slice(None), None, None) if axis == 0 else (None, slice(None), None)
+        total = np.zeros((*values.shape[:axis], side, *values.shape[axis + 1 :]), np.float32)
+        for tap in range(int(count.max())):
+            # behind the end of a window weights are 0, whatever stands there
+            places = np.minimum(start + tap, values.shape[axis] - 1)
+            total += values.take(places, axis) * weights[:, tap].astype(np.float32)[across]
+        values = total
+    return values
