@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from photosite.lightpath import LightPath
+    from photosite.trace.record_lightpath import LightpathTrace, PathStage
 
 
 def lightpath(
@@ -22,6 +22,7 @@ def lightpath(
     pixel: str | None = None,
     pattern: str = "RGGB",
     demosaic: str = "malvar",
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Follow a visual token back to the photo's pixels, or a pixel to the tokens that see it.
@@ -33,112 +34,92 @@ def lightpath(
         pixel: X,Y in the upright photo, counted from 0; the first token that sees it is followed, the others are named.
         pattern: Bayer pattern of the sensor that the photo is taken to come from.
         demosaic: how three colors were made of one: bilinear or malvar, whose weights are fixed.
+        out: a folder, to write lightpath.html and lightpath.json.
         json: print one JSON object to stdout instead.
     """
     from photosite.errors import RangeError
-    from photosite.lightpath import light_path, photosites, stored_box, tokens_of
     from photosite.prep.load import load_with_info
     from photosite.tokens import front_end as find
+    from photosite.trace.record_lightpath import record_lightpath, to_json
     from photosite.trace.save import dumps
 
     if (token is None) == (pixel is None):
         raise RangeError("lightpath: wants one of --token K and --pixel X,Y")
     one = find(front_end)
     picture, info = load_with_info(photo)
-    size_hw = (picture.shape[0], picture.shape[1])
-    named: list[int] = []
-    if pixel is not None:
-        found = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", pixel, flags=re.ASCII)
-        if found is None:
-            raise RangeError(f"--pixel wants X,Y, two whole numbers such as 120,80, got {pixel!r}")
-        named = tokens_of(one, size_hw, (int(found[2]), int(found[1])))
-        token = named[0] if named else None
-    path = None if token is None else light_path(one, size_hw, token)
-    sensor = None
-    box = None if path is None else path.photo_box
-    if box is not None:
-        made_of = photosites(box, size_hw, orientation=info.orientation, pattern=pattern, method=demosaic)
-        sensor = {
-            "orientation": info.orientation,
-            "stored_box": _xyxy(stored_box(box, size_hw, info.orientation)),
-            "box": _xyxy(made_of.box),
-            "photosites": made_of.count,
-            "pattern": pattern,
-            "demosaic": demosaic,
-        }
+    trace = record_lightpath(
+        one,
+        picture,
+        info,
+        token=token,
+        pixel=None if pixel is None else _row_and_column(pixel),
+        pattern=pattern,
+        demosaic=demosaic,
+        pictures=out is not None,
+    )
+    written = ""
+    if out is not None:
+        from photosite.cli.photo import write_page
+        from photosite.report.lightpath import render
+
+        written = write_page(out, "lightpath", render(trace), dumps(to_json(trace)))
     if json:
-        print(dumps(to_json(size_hw, one.name, named if pixel is not None else [token], path) | {"sensor": sensor}))
+        print(dumps(to_json(trace)))
         return 0
-    _show(size_hw, one.name, named, path, sensor, asked=pixel)
+    _show(trace)
+    if written:
+        print(written)
     return 0
 
 
-def to_json(size_hw: tuple[int, int], name: str, tokens: list[Any], path: LightPath | None) -> dict[str, Any]:
-    """What `--json` prints; boxes are [x0, y0, x1, y1], half open, in pixels of the upright photo."""
-    described: dict[str, Any] = {"front_end": name, "photo_hw": list(size_hw), "tokens": tokens}
-    if path is None:
-        return described
-    stages = [{"name": stage.name, "size_hw": list(stage.size_hw), "box": _xyxy(stage.box)} for stage in path.stages]
-    last = path.stages[-1] if path.stages else None
-    return {
-        **described,
-        "token": path.token,
-        "tile": path.tile,
-        "grid": list(path.place),
-        "patches": list(path.patches),
-        "input_box": _xyxy(path.stages[0].box) if path.stages else None,
-        "photo_box": _xyxy(path.photo_box),
-        "padding_share": path.padding_share,
-        "stages": stages,
-        "weights": None if last is None else {"y": last.down.weights.tolist(), "x": last.across.weights.tolist()},
-    }
+def _row_and_column(text: str) -> tuple[int, int]:
+    """Read X,Y."""
+    from photosite.errors import RangeError
+
+    found = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", text, flags=re.ASCII)
+    if found is None:
+        raise RangeError(f"--pixel wants X,Y, two whole numbers such as 120,80, got {text!r}")
+    return int(found[2]), int(found[1])
 
 
-def _xyxy(box: tuple[int, int, int, int] | None) -> list[int] | None:
-    return None if box is None else [box[1], box[0], box[3], box[2]]
-
-
-def _show(
-    size_hw: Any,
-    name: str,
-    named: list[int],
-    path: LightPath | None,
-    sensor: dict[str, Any] | None,
-    *,
-    asked: str | None,
-) -> None:
+def _show(trace: LightpathTrace) -> None:
     from rich.console import Console
 
     from photosite.cli.photo import print_lines
 
-    lines = [("photo", f"{size_hw[0]} × {size_hw[1]} pixels, through {name}")]
-    if asked is not None:
+    lines = [("photo", f"{trace.photo_hw[0]} × {trace.photo_hw[1]} pixels, through {trace.front_end}")]
+    named = trace.tokens
+    if trace.pixel is not None:
         shown = ", ".join(map(str, named[:20])) + (f" and {len(named) - 20} more" if len(named) > 20 else "")
-        lines.append((f"pixel {asked}", f"{len(named)} tokens: {shown}" if named else "no token sees it"))
-    if path is not None and not path.stages:
-        lines.append((f"token {path.token}", "stands for no place: a class token or a newline"))
-    elif path is not None:
+        said = f"{len(named)} tokens: {shown}" if named else "no token sees it"
+        lines.append((f"pixel {trace.pixel[1]},{trace.pixel[0]}", said))
+    if trace.token is not None and not trace.stages:
+        lines.append((f"token {trace.token}", "stands for no place: a class token or a newline"))
+    elif trace.token is not None:
         lines.append(
-            (f"token {path.token}", f"tile {path.tile}, row {path.place[0]}, column {path.place[1]} of its grid")
+            (f"token {trace.token}", f"tile {trace.tile}, row {trace.place[0]}, column {trace.place[1]} of its grid")
         )
-        lines.append(("patches", ", ".join(map(str, path.patches))))
-        for stage in path.stages:
-            where = (
-                "padding alone"
-                if stage.box is None
-                else f"rows {stage.box[0]} … {stage.box[2] - 1}, columns {stage.box[1]} … {stage.box[3] - 1}"
-            )
-            lines.append((stage.name, f"{where} of {stage.size_hw[0]} × {stage.size_hw[1]}"))
-        if path.padding_share > 1e-6:
-            lines.append(("padding", f"{path.padding_share:.1%} of it"))
+        lines.append(("patches", ", ".join(map(str, trace.patches))))
+        lines += [(stage.name, _where(stage)) for stage in trace.stages[::-1]]
+        if trace.padding_share > 1e-6:
+            lines.append(("padding", f"{trace.padding_share:.1%} of it"))
+    sensor = trace.sensor
     if sensor is not None:
-        x0, y0, x1, y1 = sensor["box"]
-        turned = f", stored with EXIF orientation {sensor['orientation']}" if sensor["orientation"] > 1 else ""
+        y0, x0, y1, x1 = sensor.box
+        turned = f", stored with EXIF orientation {sensor.orientation}" if sensor.orientation > 1 else ""
         lines.append(
             (
                 "photosites",
-                f"{sensor['photosites']} of rows {y0} … {y1 - 1}, columns {x0} … {x1 - 1}{turned}, "
-                f"if it was {sensor['pattern']} and {sensor['demosaic']}",
+                f"{sensor.count} of rows {y0} … {y1 - 1}, columns {x0} … {x1 - 1}{turned}, "
+                f"if it was {sensor.pattern} and {sensor.demosaic}",
             )
         )
     print_lines(lines, Console() if sys.stdout.isatty() else Console(width=120))
+
+
+def _where(stage: PathStage) -> str:
+    """Where a token's pixels lie in a picture on the way."""
+    if stage.box is None:
+        return "padding alone"
+    top, left, bottom, right = stage.box
+    return f"rows {top} … {bottom - 1}, columns {left} … {right - 1} of {stage.size_hw[0]} × {stage.size_hw[1]}"
