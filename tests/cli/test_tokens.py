@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from photosite.cli import main
 from photosite.lightpath import light_path, tokens_of
 from photosite.prep.samples import sample_path
 from photosite.tokens import front_end, list_front_ends
+from tests.report.reader import Reader
 
 PHOTO = str(sample_path("chelsea"))  # 300 × 451
 
@@ -79,6 +81,63 @@ def test_a_pixels_tokens(capfd: pytest.CaptureFixture[str]) -> None:
     assert "no token sees it" in capfd.readouterr().out
     assert main(["lightpath", "clip-l-336", PHOTO, "--token", "0"]) == 0
     assert "stands for no place" in capfd.readouterr().out
+
+
+PAGES = {
+    "tokens": ["tokens", PHOTO, "--front-end", "llava-1.5"],
+    "lightpath": ["lightpath", "llava-1.5", PHOTO, "--token", "300"],
+}
+
+
+@pytest.mark.parametrize("command", PAGES)
+def test_a_page_beside_the_table(command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = PAGES[command]
+    assert main(words) == 0
+    table = capfd.readouterr().out
+    assert main([*words, "--out", str(tmp_path / "new" / "folder")]) == 0
+    page = tmp_path / "new" / "folder" / f"{command}.html"
+    assert capfd.readouterr().out == f"{table}report: {page}\n"
+    reader = Reader(page.read_text(encoding="utf-8"))
+    reader.assert_fetches_nothing()
+    assert "chelsea.png" in reader.text
+    assert main([*words, "--json"]) == 0
+    printed = capfd.readouterr().out
+    assert page.with_suffix(".json").read_text(encoding="utf-8") == printed
+    assert main([*words, "--json", "--out", str(tmp_path / "again")]) == 0
+    assert capfd.readouterr().out == printed  # one object and nothing else
+    assert (tmp_path / "again" / f"{command}.html").read_bytes() == page.read_bytes()
+
+
+@pytest.mark.parametrize("command", PAGES)
+def test_without_out_nothing_is_written(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(PAGES[command]) == 0
+    assert "report:" not in capfd.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", PAGES)
+def test_a_folder_that_cannot_be_written_is_named(
+    command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([*PAGES[command], "--out", str(tmp_path / "file")]) == 2
+    assert f"{command}: cannot write to" in capfd.readouterr().err
+
+
+def test_a_hostile_file_name_harms_no_page(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    hostile = tmp_path / os.fsdecode(b"\x1b[31m<script>alert(1)<!-- \xff.png")
+    hostile.write_bytes(Path(PHOTO).read_bytes())
+    for command, words in PAGES.items():
+        swapped = [str(hostile) if word == PHOTO else word for word in words]
+        assert main([*swapped, "--out", str(tmp_path / "out")]) == 0
+        text = (tmp_path / "out" / f"{command}.html").read_text(encoding="utf-8")
+        Reader(text).assert_fetches_nothing()
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;alert(1)" in text
+    assert "\x1b" not in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,21 @@ EVEN = 1e-9
 """Weights that differ by less are the same."""
 NAMED = 24
 """So many of the tokens that see a pixel are written out."""
+NOT_CLOSER = 0.7
+"""A closer view of as much of both sides is none, and is left out."""
 WITHOUT_PLACE = {
-    "newline": "a learned newline, which ends a row of tokens and is the same for every photo",
-    "prefix": "in front of the others, such as a class token: learned, and the same for every photo until attention",
+    "newline": "It is a learned newline, which ends a row of tokens and is the same for every photo.",
+    "prefix": "It is a learned token in front of the others, such as a class token; the photo comes in by attention.",
 }
 """What tokens without a place are."""
+KINDS = {
+    "prefix": "without a place",
+    "base": "of the whole photo",
+    "tile": "of the first tile, the third and so on",
+    "tile other": "of those between",
+    "newline": "newlines",
+}
+"""What tokens of a kind are, in the strip of all tokens."""
 
 
 def render(trace: LightpathTrace) -> str:
@@ -68,8 +78,11 @@ def render(trace: LightpathTrace) -> str:
             "patches": _patches(trace),
             "grid": _grid(trace),
             "spot": spot,
+            "ring": round(max(height, width) / 50, 2),
             "seeing": "".join(path(one) for one in spots),
-            "spots_near": _near(spots, spot, drawn.near) if spot is not None else None,
+            "blocks": "".join(path(rectangle(tile.block)) for tile in trace.tiles_of if tile.block is not None),
+            "spots_near": _near(spots, spot, drawn.near, (width, height)) if spot is not None else None,
+            "several": _several(trace),
             "named": ", ".join(map(count, trace.tokens[:NAMED]))
             + (f" and {count(len(trace.tokens) - NAMED)} more" if len(trace.tokens) > NAMED else ""),
         },
@@ -116,6 +129,10 @@ def _stage(trace: LightpathTrace, number: int) -> dict[str, Any]:
     lines = ""
     if stage.name == "tile" and trace.tile >= 0:
         lines = cell_lines(replace(trace.tiles_of[trace.tile], lying=(1.0, 1.0, 0.0, 0.0)))
+    near = _close(stage) if stage.close is not None else None
+    if near is not None and number and not near["bars"]:
+        parts = (near["image"][2] / stage.size_hw[1], near["image"][3] / stage.size_hw[0])
+        near = near if min(parts) < NOT_CLOSER else None
     is_cell = stage.box is not None and rectangle(stage.box) == rectangle(stage.cell)
     return {
         "stage": stage,
@@ -129,7 +146,7 @@ def _stage(trace: LightpathTrace, number: int) -> dict[str, Any]:
         "box": None if stage.box is None else rectangle(stage.box),
         "cell": None if is_cell else rectangle(stage.cell),
         "is_cell": is_cell,
-        "near": _close(stage) if stage.close is not None else None,
+        "near": near,
         "rows": _weights(stage.box and (stage.box[0], stage.box[2]), stage.down),
         "columns": _weights(stage.box and (stage.box[1], stage.box[3]), stage.across),
     }
@@ -191,20 +208,14 @@ def _bars(weights: npt.NDArray[Any], start: int, at: float, breadth: float, *, u
 
 def _order(trace: LightpathTrace) -> dict[str, Any]:
     """All tokens in the order in which the language model reads them, by kind, in a box of as many by 12."""
+    first = next((tile.number for tile in trace.tiles_of if tile.role == "tile"), 0)
     paths: dict[str, str] = {}
     for run in trace.runs:
-        kind = f"{run.kind} other" if run.kind == "tile" and run.tile % 2 else run.kind
+        kind = f"{run.kind} other" if run.kind == "tile" and (run.tile - first) % 2 else run.kind
         paths[kind] = paths.get(kind, "") + f"M{run.start} 0h{run.stop - run.start}v12h-{run.stop - run.start}Z"
-    words = {
-        "prefix": "dark: without a place",
-        "base": "pale: the whole photo",
-        "tile": "full: tiles, by turns lighter",
-        "newline": "violet: newlines",
-    }
-    kinds = {run.kind for run in trace.runs}
     return {
         "paths": sorted(paths.items()),
-        "words": [said for kind, said in words.items() if kind in kinds] if len(kinds) > 1 else [],
+        "words": [(kind, said) for kind, said in KINDS.items() if kind in paths] if len(paths) > 1 else [],
     }
 
 
@@ -261,9 +272,20 @@ def _grid(trace: LightpathTrace) -> tuple[int, int] | None:
     return own.rows[1] - own.rows[0], own.columns[1] - own.columns[0]
 
 
-def _near(spots: Sequence[Rectangle], spot: Rectangle, near: Any) -> Rectangle:
-    """A view of the photo in which a pixel and the cells of the tokens that see it can be told apart."""
+def _near(spots: Sequence[Rectangle], spot: Rectangle, near: Any, whole: tuple[int, int]) -> Rectangle | None:
+    """A view in which a pixel and the cells of the tokens that see it can be told apart; None for the whole photo."""
     xs = [one[0] for one in (*spots, spot)] + [one[0] + one[2] for one in (*spots, spot)]
     ys = [one[1] for one in (*spots, spot)] + [one[1] + one[3] for one in (*spots, spot)]
     found: Rectangle = near((min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)))
-    return found
+    return found if found[2] < NOT_CLOSER * whole[0] or found[3] < NOT_CLOSER * whole[1] else None
+
+
+def _several(trace: LightpathTrace) -> str:
+    """Why several tokens see one pixel, in words; "" where only one does."""
+    if len(trace.tokens) < 2:
+        return ""
+    larger = any(tile.made_of is not None and max(tile.made_of) > tile.cell for tile in trace.tiles_of)
+    why = ["what a token is made of is larger than its cell" if larger else "resizing reaches beyond a cell"]
+    if len({tile.role for tile in trace.tiles_of}) > 1:
+        why.append("the photo is seen as a whole and in parts")
+    return f"More than one: {', and '.join(why)}."

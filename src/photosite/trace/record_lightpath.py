@@ -308,7 +308,7 @@ def _did(step: Step, before: tuple[int, int]) -> str:
         "on the right": left + width - before[1],
     }
     if all(side <= 0 for side in sides.values()):
-        return f"rows {top} … {top + height - 1} and columns {left} … {left + width - 1} of {shape_text(before)}"
+        return f"cut out of {shape_text(before)}: rows {top} … {top + height - 1}, columns {left} … {left + width - 1}"
     added = ", ".join(f"{side} px {where}" for where, side in sides.items() if side > 0)
     return f"padded from {shape_text(before)}: {added}, filled with R, G, B {', '.join(map(str, step.fill))}"
 
