@@ -16,6 +16,7 @@ from photosite import __version__
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
 from photosite.cli.golden import conform, golden
+from photosite.cli.infer_recipe import infer_recipe
 from photosite.cli.inspect import inspect
 from photosite.cli.lightpath import lightpath
 from photosite.cli.match import match
@@ -44,6 +45,7 @@ app.command(inspect)
 app.command(field)
 app.command(why)
 app.command(verify)
+app.command(infer_recipe)
 app.command(export_numpy)
 app.command(tokens)
 app.command(lightpath)
