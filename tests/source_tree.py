@@ -51,6 +51,9 @@ under `try`, so that none has to be there."""
 SLOW = ("huggingface_hub",)
 """Packages that are there and take long to import, so that they are imported where they are used."""
 
+NEEDS_SLOW = ("tokens.encoding",)
+"""Files of ours that need torch in a folder that works, and starts quickly, without: imported where they are used."""
+
 NEEDS_OPTIONAL = ("prep.kernels", "prep.windows")
 """Files of ours that are as optional as the package that they are written for."""
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.source_tree import (
     NEEDS_OPTIONAL,
+    NEEDS_SLOW,
     ORDER,
     PACKAGE,
     ROOT,
@@ -91,7 +92,10 @@ def late_imports(tree: Tree) -> list[str]:
         for module in tree.values()
         if module.folder != "cli"
         for item in module.imports
-        if item.in_function and not is_optional(item.target) and item.target.split(".")[0] not in SLOW
+        if item.in_function
+        and not is_optional(item.target)
+        and item.target.split(".")[0] not in SLOW
+        and item.target.removeprefix("photosite.") not in NEEDS_SLOW
     ]
 
 

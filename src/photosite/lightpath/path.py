@@ -10,7 +10,8 @@ import numpy.typing as npt
 from photosite.errors import RangeError
 from photosite.lightpath.axis import Share, after, back, before, whole
 from photosite.shapes import as_size_hw
-from photosite.tokens.front_end import FrontEnd, TokenMap
+from photosite.tokens.front_end import FrontEnd
+from photosite.tokens.places import TokenMap
 from photosite.tokens.tile import Resized, Size, Step, Tile
 
 Box = tuple[int, int, int, int]

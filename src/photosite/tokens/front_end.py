@@ -4,115 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from photosite.errors import RangeError, ShapeError
 from photosite.shapes import as_size_hw, shape_text
+from photosite.tokens.places import Count, Prepared, TokenMap, Whole
 from photosite.tokens.tile import Picture, Size, Tile, numbers
 
-Whole = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-
-class Count(NamedTuple):
-    """Tokens of a photo, or of many: whole numbers, or arrays of them.
-
-    Attributes:
-        total: visual tokens that the language model reads, learned newlines included.
-        tiles: pictures that the encoder gets.
-        base: tokens of the whole photo at low resolution, beside its tiles.
-        newlines: learned tokens that end a row.
-        separators: text tokens between the tiles, which are not in the total.
-        prefix: tokens that stand for no place, such as a class token.
-    """
-
-    total: Any
-    tiles: Any
-    base: Any
-    newlines: Any
-    separators: Any
-    prefix: Any
-
-
-@dataclass(frozen=True)
-class TokenMap:
-    """Where each visual token comes from, in the order in which the language model reads them.
-
-    Attributes:
-        tiles: the pictures that the encoder gets.
-        cell: pixels of a tile from one token to the next, down and across.
-        tile: (N,) number of the tile; -1 for a token that stands for no place.
-        row: (N,) of the token in its tile's grid.
-        column: (N,) likewise.
-        newline: (N,) whether it is a learned newline.
-        window: where the pixels that a token is made of begin, counted from its cell, and how many there are, down and
-            across: the cell itself, or the larger field of a convolutional network.
-    """
-
-    tiles: tuple[Tile, ...]
-    cell: int
-    tile: Whole
-    row: Whole
-    column: Whole
-    newline: npt.NDArray[np.bool_]
-    window: tuple[int, int]
-
-    def __len__(self) -> int:
-        """How many tokens there are."""
-        return len(self.tile)
-
-    def box(self, token: int) -> tuple[int, int, int, int] | None:
-        """The pixels of its tile that a token is made of: (top, left, bottom, right), half open; None without a place.
-
-        Raises:
-            RangeError: there is no such token.
-        """
-        return self._box(token, *self.window)
-
-    def cell_box(self, token: int) -> tuple[int, int, int, int] | None:
-        """Its cell in its tile, half open: its share of the grid, which is all of its input but behind convolutions.
-
-        Raises:
-            RangeError: there is no such token.
-        """
-        return self._box(token, 0, self.cell)
-
-    def _box(self, token: int, start: int, length: int) -> tuple[int, int, int, int] | None:
-        if not 0 <= token < len(self):
-            raise RangeError(f"token {token}: there are {len(self)}")
-        number = int(self.tile[token])
-        if number < 0:
-            return None
-        places = (int(self.row[token]), int(self.column[token]))
-        spans = [self.span(place, side, start, length) for place, side in zip(places, self._side(number), strict=True)]
-        return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
-
-    def span(self, place: int, side: int, start: int, length: int) -> tuple[int, int]:
-        """First pixel of a place along one axis, and the one behind its last, inside a side."""
-        low = place * self.cell + start
-        return max(low, 0), min(low + length, side)
-
-    def _side(self, tile: int) -> Size:
-        return self.tiles[tile].size_hw
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """What an encoder gets.
-
-    Attributes:
-        values: its input, float32.
-        layout: what the axes of `values` are, in words.
-        tiles: the pictures that it was made of.
-    """
-
-    values: npt.NDArray[np.float32]
-    layout: str
-    tiles: tuple[Tile, ...]
+    from photosite.tokens.encoding import Tokens
 
 
 @dataclass(frozen=True)
@@ -127,6 +34,8 @@ class FrontEnd(ABC):
         mean: subtracted from each channel, of a full range of 1.
         std: what is left is divided by it.
         interpolation: the filter that it resizes with.
+        layer: of the encoder, whose features become tokens: 0 is in front of the first block, -1 behind the last one;
+            None for what the encoder itself gives.
     """
 
     name: str
@@ -136,6 +45,7 @@ class FrontEnd(ABC):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str
+    layer: int | None = field(default=None, kw_only=True)
 
     @property
     def cell(self) -> int:
@@ -146,6 +56,20 @@ class FrontEnd(ABC):
     def window(self) -> tuple[int, int]:
         """Where what a token is made of begins, counted from its cell, and its side in pixels."""
         return 0, self.cell
+
+    @property
+    def prefix_tokens(self) -> int:
+        """Tokens in front that stand for no place and are read too."""
+        return 0
+
+    @property
+    def packed(self) -> bool:
+        """Whether the encoder gets patches of all pictures one behind the other, as rows."""
+        return False
+
+    def patch_grid(self, size_hw: Size) -> Size:
+        """Rows and columns of patches in a picture that the encoder gets."""
+        return size_hw[0] // self.patch, size_hw[1] // self.patch
 
     @property
     def global_by(self) -> tuple[str, ...]:
@@ -237,6 +161,37 @@ class FrontEnd(ABC):
         tiles = self.tiles((picture.shape[0], picture.shape[1]))
         values, layout = self._pack(numbers(picture, tiles, level_table(self.mean, self.std)))
         return Prepared(values, layout, tiles)
+
+    def tokens(
+        self,
+        picture: Picture,
+        encoder: nn.Module,
+        *,
+        layers: int | str | Sequence[int | str] | None = None,
+        projector: nn.Module | None = None,
+        newline: Tensor | None = None,
+    ) -> Tokens:
+        """Run a photo through an encoder, and give the vectors that a language model reads.
+
+        Args:
+            picture: (H, W, 3) uint8, upright.
+            encoder: a vision transformer of `photosite.nets`, a vision tower of transformers, or any model that gives
+                (B, N, D) tokens or a map; its class token and registers are left out where the front end leaves them.
+            layers: whose features: numbers, 0 in front of the first block, negative from the end, or names of nodes and
+                modules of any model; of several the features stand side by side. The front end's own if not given.
+            projector: of `photosite.tokens.projectors`, or any module that makes (N, W) of each token's patches,
+                (N, patches, D); without, they stand side by side.
+            newline: (W,), what ends a row, for front ends that have it.
+        Returns:
+            (N, W) vectors in order, and where each comes from.
+        Raises:
+            ShapeError: the encoder gives another number of places than the front end has, or of numbers.
+            RangeError: no such layer, or the front end refuses photos of this size.
+        Matches: `get_image_features` of transformers' models, with the same weights, to 1e-5.
+        """
+        from photosite.tokens.encoding import encode  # torch takes a second to load
+
+        return encode(self, picture, encoder, layers=layers, projector=projector, newline=newline)
 
     def _pack(self, tiles: list[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float32], str]:
         """Tiles as the encoder wants them."""

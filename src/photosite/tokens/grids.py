@@ -8,7 +8,8 @@ import numpy as np
 
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import HALF, IMAGENET_MEAN, IMAGENET_STD
-from photosite.tokens.front_end import Count, FrontEnd, Whole
+from photosite.tokens.front_end import FrontEnd
+from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Step, Tile, Window
 
@@ -36,6 +37,15 @@ class Grid(FrontEnd):
     recipe: Recipe | None = None
     side: int = 224
     learned: int = 0
+
+    @property
+    def prefix_tokens(self) -> int:
+        """A class token, where the hybrid has one."""
+        return self.prefix
+
+    def patch_grid(self, size_hw: Size) -> Size:
+        """Rows and columns of the network's last map."""
+        return self.sides
 
     @property
     def window(self) -> tuple[int, int]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from photosite.errors import RangeError
 from photosite.prep.recipes import HALF
-from photosite.tokens.front_end import Count, FrontEnd, Whole, refuse_empty
+from photosite.tokens.front_end import FrontEnd, refuse_empty
+from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Tile, Window
 

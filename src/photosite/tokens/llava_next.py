@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD
-from photosite.tokens.front_end import NEWLINE, Count, FrontEnd, Whole, refuse_empty
+from photosite.tokens.front_end import NEWLINE, FrontEnd, refuse_empty
+from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Tile, Window
 
@@ -108,5 +109,6 @@ register(
         "llava-next",
         "transformers 5.23, llava_next; haotian-liu/LLaVA anyres",
         *(14, 1, CLIP_MEAN, CLIP_STD, "bicubic"),
+        layer=-2,
     )
 )

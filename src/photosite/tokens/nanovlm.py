@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photosite.tokens.front_end import Count, FrontEnd, Whole
+from photosite.tokens.front_end import FrontEnd
+from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
 from photosite.tokens.squares import Square
 from photosite.tokens.tile import Resized, Size, Tile, Window

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD
-from photosite.tokens.front_end import Count, FrontEnd, Whole, refuse_empty
+from photosite.tokens.front_end import FrontEnd, refuse_empty
+from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Tile
 

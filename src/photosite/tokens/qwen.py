@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from photosite.errors import RangeError
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF
-from photosite.tokens.front_end import Count, FrontEnd, Whole, refuse_empty
+from photosite.tokens.front_end import FrontEnd, refuse_empty
+from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Tile
 
@@ -33,6 +34,11 @@ class Qwen(FrontEnd):
     least: int = 56 * 56
     most: int = 28 * 28 * 1280
     times: int = 2
+
+    @property
+    def packed(self) -> bool:
+        """Patches are rows."""
+        return True
 
     def resized(self, height: Whole, width: Whole) -> tuple[Whole, Whole]:
         """The picture's sides for arrays of sizes.

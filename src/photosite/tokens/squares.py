@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF, IMAGENET_MEAN, IMAGENET_STD
-from photosite.tokens.front_end import Count, FrontEnd, Whole
+from photosite.tokens.front_end import FrontEnd
+from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
 from photosite.tokens.tile import Resized, Size, Step, Tile, Window
 
@@ -29,6 +30,11 @@ class Square(FrontEnd):
     side: int = 224
     fit: Fit = "squash"
     prefix: int = 0
+
+    @property
+    def prefix_tokens(self) -> int:
+        """A class token, where it is read."""
+        return self.prefix
 
     def tiles(self, size_hw: Size) -> tuple[Tile, ...]:
         """One picture."""
@@ -87,6 +93,7 @@ register(
         *(14, 1, CLIP_MEAN, CLIP_STD, "bicubic"),
         side=336,
         fit="pad",
+        layer=-2,
     ),
     Square(
         "gemma3",
