@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photosite.tokens.front_end import TokenMap
+from photosite.tokens import TokenMap
 from photosite.tokens.tile import Size, Step, Window
 
 Lying = tuple[float, float, float, float]

@@ -15,7 +15,7 @@ from photosite.prep.load import PictureInfo
 from photosite.prep.recipe import Picture
 from photosite.prep.upright import swapped
 from photosite.shapes import shape_text
-from photosite.tokens.front_end import FrontEnd, TokenMap
+from photosite.tokens import FrontEnd, TokenMap
 from photosite.tokens.tile import Step, Window, apply
 from photosite.trace.canvas import Array
 from photosite.trace.cells import Lying, Span, TileCells, in_photo, lying, tile_cells
@@ -211,7 +211,7 @@ def record_lightpath(
         place=(0, 0) if path is None else path.place,
         patches=() if path is None else path.patches,
         padding_share=1.0 if path is None else path.padding_share,
-        global_by=tuple(getattr(front_end, "global_by", ())),
+        global_by=front_end.global_by,
         stages=() if path is None else _stages(path, places, cells, picture if pictures else None),
         sensor=None if path is None else _sensor(path.photo_box, size_hw, info.orientation, pattern, demosaic),
         tiles_of=cells,
@@ -226,12 +226,9 @@ def _cells_of(tokens: Sequence[int], places: TokenMap, cells: Sequence[TileCells
     """Tile and cell of those tokens that have a place; of one without a cell of its own, what it is made of."""
     found = []
     for token in tokens:
-        tile, box = int(places.tile[token]), places.box(token)
+        tile = int(places.tile[token])
+        box = None if tile < 0 else places.cell_box(token) if cells[tile].apart else places.box(token)
         if box is not None:
-            if cells[tile].apart:
-                top, left = int(places.row[token]) * places.cell, int(places.column[token]) * places.cell
-                height, width = cells[tile].size_hw
-                box = (top, left, min(top + places.cell, height), min(left + places.cell, width))
             found.append((tile, box))
     return found
 
@@ -298,7 +295,7 @@ def _did(step: Step, before: tuple[int, int]) -> str:
     if not isinstance(step, Window):
         if step.size_hw == before:
             return f"resized to {height} × {width}, which it was before: nothing changes"
-        plain = "" if getattr(step, "antialias", True) else ", without antialiasing"
+        plain = "" if step.antialias else ", without antialiasing"
         return f"resized from {shape_text(before)} to {height} × {width}, {step.interpolation}{plain}"
     top, left = step.start_hw
     sides = {
