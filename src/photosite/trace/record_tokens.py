@@ -12,7 +12,7 @@ from photosite import __version__
 from photosite.errors import RangeError
 from photosite.lightpath import coverage, light_path, unseen
 from photosite.prep.recipe import Picture
-from photosite.tokens.front_end import FrontEnd
+from photosite.tokens import FrontEnd
 from photosite.trace.cells import Span, TileCells, tile_cells
 from photosite.trace.field import PHOTO_SIDE
 from photosite.trace.light import thumbnail
