@@ -187,7 +187,7 @@ def test_what_no_token_sees_is_dimmed_pixel_by_pixel(name: str, size_hw: tuple[i
     lost = drawn(reader, "path", "lost")
     assert len(lost) == len({tile.role for tile in one.tiles_of})
     assert (lost[0]["d"] or "").count("M") == len(one.unseen_boxes or ())
-    assert "dimmed: what no token sees" in reader.text
+    assert "dimmed and finely lined: what no token sees" in reader.text
     assert f"unseen {percent(one.unseen_share)} of the photo" in reader.text
 
 
