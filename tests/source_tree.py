@@ -54,7 +54,7 @@ SLOW = ("huggingface_hub",)
 NEEDS_SLOW = ("tokens.encoding",)
 """Files of ours that need torch in a folder that works, and starts quickly, without: imported where they are used."""
 
-NEEDS_OPTIONAL = ("prep.kernels", "prep.windows")
+NEEDS_OPTIONAL = ("prep.kernels", "prep.windows", "tokens.kernels")
 """Files of ours that are as optional as the package that they are written for."""
 
 

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from photosite.errors import RangeError, ShapeError
 from photosite.shapes import as_size_hw, shape_text
+from photosite.tokens.numbers import tile_numbers
 from photosite.tokens.places import Count, Prepared, TokenMap, Whole
-from photosite.tokens.tile import Picture, Size, Tile, numbers
+from photosite.tokens.tile import Numbers, Picture, Size, Tile
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -159,7 +160,7 @@ class FrontEnd(ABC):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ShapeError(f"prepare: wants (H, W, 3) uint8, got {shape_text(picture.shape)} {picture.dtype}")
         tiles = self.tiles((picture.shape[0], picture.shape[1]))
-        values, layout = self._pack(numbers(picture, tiles, level_table(self.mean, self.std)))
+        values, layout = self._pack(tile_numbers(picture, tiles, level_table(self.mean, self.std)))
         return Prepared(values, layout, tiles)
 
     def tokens(
@@ -193,10 +194,9 @@ class FrontEnd(ABC):
 
         return encode(self, picture, encoder, layers=layers, projector=projector, newline=newline)
 
-    def _pack(self, tiles: list[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float32], str]:
+    def _pack(self, tiles: Numbers | list[Numbers]) -> tuple[Numbers, str]:
         """Tiles as the encoder wants them."""
-        values = tiles[0][None] if len(tiles) == 1 else np.stack(tiles)
-        return values, "tile, channel, row, column"
+        return np.asarray(tiles), "tile, channel, row, column"
 
 
 def refuse_empty(name: str, height: Whole, width: Whole, *sides: Whole) -> None:

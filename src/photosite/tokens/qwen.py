@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from photosite.errors import RangeError
+from photosite.prep import fast
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF
 from photosite.tokens.front_end import FrontEnd, refuse_empty
 from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
-from photosite.tokens.tile import Resized, Size, Tile
+from photosite.tokens.tile import Numbers, Resized, Size, Tile
 
 MOST_ASPECT = 200
 """Photos that are longer than this, as a multiple of their other side, are refused, as the publisher refuses them."""
@@ -82,16 +82,22 @@ class Qwen(FrontEnd):
         first = (place[0] * columns + place[1]) * self.merge**2
         return tuple(range(first, first + self.merge**2))
 
-    def _pack(self, tiles: list[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float32], str]:
+    def _pack(self, tiles: Numbers | list[Numbers]) -> tuple[Numbers, str]:
         patch, merge = self.patch, self.merge
         (values,) = tiles
         rows, columns = values.shape[1] // self.cell, values.shape[2] // self.cell
+        layout = "patch by group, channel × time × row × column"
+        out = np.empty((rows, columns, merge, merge, 3, self.times, patch, patch), np.float32)
+        flat = out.reshape(rows * columns * merge**2, -1)
+        if 8 <= patch <= 16 and fast.wanted():
+            from photosite.tokens.kernels import pack  # needs Numba
+
+            pack(np.ascontiguousarray(values), merge, patch, self.times, flat)
+            return flat, layout
         split = values.reshape(3, rows, merge, patch, columns, merge, patch)
         # rows, columns, rows of the group, columns of the group, channel, row, column
-        grouped = split.transpose(1, 4, 2, 5, 0, 3, 6)[:, :, :, :, :, None]
-        out = np.empty((*grouped.shape[:5], self.times, patch, patch), np.float32)
-        out[...] = grouped
-        return out.reshape(rows * columns * merge**2, -1), "patch by group, channel × time × row × column"
+        out[...] = split.transpose(1, 4, 2, 5, 0, 3, 6)[:, :, :, :, :, None]
+        return flat, layout
 
 
 _QWEN2 = (14, 2, CLIP_MEAN, CLIP_STD, "bicubic")

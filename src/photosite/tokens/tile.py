@@ -98,64 +98,13 @@ def run(picture: Picture, tiles: tuple[Tile, ...]) -> list[Picture | Numbers]:
         (h, w, 3) each: uint8, or float32 on the same scale where a step does not round.
     """
     made: dict[tuple[Step, ...], Picture | Numbers] = {(): picture}
-    return [_after(tile.steps, made) for tile in tiles]
+    return [after(tile.steps, made) for tile in tiles]
 
 
-def numbers(picture: Picture, tiles: tuple[Tile, ...], table: Numbers) -> list[Numbers]:
-    """Make all tiles of a photo as numbers; the last resizing, cutting and looking up in one pass where kernels are.
-
-    Args:
-        picture: (H, W, 3) uint8.
-        tiles: of this photo's size.
-        table: (3, 256): what each level of each channel becomes.
-    Returns:
-        (3, h, w) float32 each; the same bits as `run` and looking up, which comes before a step that does not round.
-    """
-    made: dict[tuple[Step, ...], Picture | Numbers] = {(): picture}
-    found = []
-    for tile in tiles:
-        out = np.empty((3, *tile.size_hw), np.float32)
-        whole = _whole(tile.steps)
-        count = 0 if whole < len(tile.steps) else _fused(tile.steps)
-        source = _after(tile.steps[: len(tile.steps) - count], made) if count else picture
-        resized = tile.steps[len(tile.steps) - count] if count else None
-        if isinstance(resized, Resized) and resized.size_hw != source.shape[:2] and fast.wanted():
-            last = tile.steps[-1]
-            start = last.start_hw if isinstance(last, Window) else (0, 0)
-            fast.window(source, resized.size_hw, start, resized.interpolation, numbers=out, table=table)  # type: ignore[arg-type]
-        else:
-            levels = _after(tile.steps[:whole], made)
-            values = out if whole == len(tile.steps) else np.empty((3, *levels.shape[:2]), np.float32)
-            for channel in range(3):
-                np.take(table[channel], levels[..., channel], out=values[channel])  # type: ignore[arg-type]
-            for step in tile.steps[whole:]:
-                values = np.stack([apply(one[..., None], step)[..., 0] for one in values])
-            out = values
-        found.append(out)
-    return found
-
-
-def _whole(steps: tuple[Step, ...]) -> int:
-    """How many steps stand before the first that does not round."""
-    return next((at for at, step in enumerate(steps) if isinstance(step, Resized) and not step.rounded), len(steps))
-
-
-def _fused(steps: tuple[Step, ...]) -> int:
-    """How many of the last steps one pass of the kernels does: a resizing, and a window that lies inside of it."""
-    last = steps[-1]
-    if isinstance(last, Resized):
-        return int(last.interpolation in fast.KINDS)
-    before = steps[-2] if len(steps) > 1 else None
-    if not isinstance(before, Resized) or before.interpolation not in fast.KINDS:
-        return 0
-    ends = zip(last.start_hw, last.size_hw, before.size_hw, strict=True)
-    return 2 if all(0 <= start <= side - size for start, size, side in ends) else 0
-
-
-def _after(steps: tuple[Step, ...], made: dict[tuple[Step, ...], Picture | Numbers]) -> Picture | Numbers:
-    """The picture after some steps; what was made before is taken."""
+def after(steps: tuple[Step, ...], made: dict[tuple[Step, ...], Picture | Numbers]) -> Picture | Numbers:
+    """The picture after some steps; what was made before is taken, and what is made is kept in `made`."""
     if steps not in made:
-        made[steps] = apply(_after(steps[:-1], made), steps[-1])
+        made[steps] = apply(after(steps[:-1], made), steps[-1])
     return made[steps]
 
 
