@@ -30,6 +30,10 @@ SHRINKS = 2
 """A picture has to be so many times as large as the resized one: nearer to 1 all filters give nearly the same."""
 
 
+MARGIN = 0.5
+"""By this share the nearest filter has to be nearer than another: photos differ in sharpness, more than filters do."""
+
+
 @dataclass(frozen=True)
 class ResizeInference:
     """What the statistics say of the resize filter.
@@ -106,7 +110,7 @@ def infer_resize(model: nn.Module, ways: Sequence[Mapping[str, Picture]], recipe
     }
     ranked = sorted(found, key=lambda name: found[name].mean)
     first = found[ranked[0]]
-    tied = [name for name in ranked if not told_apart(first, found[name])]
+    tied = [name for name in ranked if not told_apart(first, found[name], MARGIN)]
     refused = ""
     if not first.mean <= WORST:
         refused = f"nothing fits: the nearest is {first.mean:.2g} nats a channel away"

@@ -28,6 +28,7 @@ def infer_recipe(
     recipe: str | None = None,
     size: int | None = None,
     at_most: int = 256,
+    own: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Tell which preprocessing a network was trained with: channel order, range, mean and deviation, resize filter.
@@ -43,6 +44,7 @@ def infer_recipe(
         recipe: how pictures get the input's size, as for `see`; one that has that size is taken as it is.
         size: side of the model's input in pixels.
         at_most: so many pictures are opened, evenly spread over all.
+        own: the pictures are of the data that the network was trained on: no other light or color is allowed for.
         json: print one JSON object to stdout instead of the table.
     """
     from rich.console import Console
@@ -71,7 +73,7 @@ def infer_recipe(
     if len(opened) < LEAST_PICTURES:
         raise RangeError(f"infer-recipe: wants at least {LEAST_PICTURES} pictures that open, {len(opened)} did")
     with progress.status("trying every recipe"):
-        said = infer(network, [one.small for one in opened])
+        said = infer(network, [one.small for one in opened], own=own)
         ways = [one.ways for one in opened if one.ways is not None]
         filters = infer_resize(network, ways, said.best) if said.best is not None else None
     if json:
@@ -79,7 +81,7 @@ def infer_recipe(
 
         print(dumps(to_json(model, len(opened), left_out, said, filters)))
     else:
-        _show(model, len(opened), chosen, said, filters)
+        _show(model, len(opened), chosen, said, filters, own=own)
     return 0 if said.best is not None else 1
 
 
@@ -224,7 +226,9 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _show(model: str, pictures: int, recipe: Recipe, said: Inference, filters: ResizeInference | None) -> None:
+def _show(
+    model: str, pictures: int, recipe: Recipe, said: Inference, filters: ResizeInference | None, *, own: bool
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -251,7 +255,8 @@ def _show(model: str, pictures: int, recipe: Recipe, said: Inference, filters: R
     if said.norms:
         lines.append(("norms", f"{len(said.norms)}: {', '.join(said.norms)}"))
     if said.candidates:
-        lines.append(("margin", f"{said.margin:.1%} from the first to the second"))
+        allowed = "" if own else ", with pictures a little darker, warmer …"
+        lines.append(("margin", f"{said.margin:.1%} from the first to the next{allowed}"))
     lines.append(("recipe", said.best.name if said.best else f"cannot be told: {said.refused}"))
     if filters is not None:
         lines.append(("resized", filters.best or f"cannot be told: {filters.refused}"))
