@@ -17,6 +17,7 @@ def tokens(
     /,
     *,
     front_end: str | None = None,
+    all: Annotated[bool, Parameter(negative="")] = False,
     parameters: float = 7e9,
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
@@ -26,6 +27,7 @@ def tokens(
     Args:
         photo: a picture file.
         front_end: one of them; all if not given.
+        all: all of them, as without it.
         parameters: of the language model, for the cost of reading the tokens: two FLOP for each parameter and token.
         out: a folder, to write tokens.html and tokens.json.
         json: print one JSON object to stdout instead of the table.
@@ -39,6 +41,8 @@ def tokens(
 
     if not parameters > 0:
         raise RangeError(f"--parameters wants a number above 0, got {parameters:g}")
+    if all and front_end is not None:
+        raise RangeError("tokens: wants --front-end NAME or --all, not both")
     chosen = [find(name) for name in (list_front_ends() if front_end is None else [front_end])]
     picture, info = load_with_info(photo)
     trace = record_tokens(chosen, picture, parameters, info.path, pictures=out is not None)
@@ -69,7 +73,18 @@ def _show(trace: TokensTrace) -> None:
     console.print(Text(f"{trace.photo_hw[0]} × {trace.photo_hw[1]} pixels", style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("front end", no_wrap=True)
-    heads = ("tokens", "tiles", "base", "newlines", "px a token", "photo px a px", "text from", "unseen", "prefill")
+    heads = (
+        "tokens",
+        "tiles",
+        "base",
+        "padding",
+        "newlines",
+        "px a token",
+        "px a px",
+        "text from",
+        "unseen",
+        "prefill",
+    )
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
     for one in trace.front_ends:

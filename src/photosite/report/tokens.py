@@ -63,6 +63,7 @@ def _parts(one: FrontEndTokens) -> list[tuple[int, str]]:
         (placed, "of its parts"),
         (one.newlines, "learned newlines"),
         (one.prefix, "without a place"),
+        (one.padding, "of these padding alone"),
     ]
     found = [part for part in parts if part[0] > 0]
     return found if len(found) > 1 else []

@@ -10,7 +10,7 @@ import numpy as np
 
 from photosite import __version__
 from photosite.errors import RangeError
-from photosite.lightpath import coverage, light_path, unseen
+from photosite.lightpath import coverage, ledger, light_path
 from photosite.prep.recipe import Picture
 from photosite.tokens import FrontEnd
 from photosite.trace.cells import Span, TileCells, tile_cells
@@ -35,7 +35,9 @@ class FrontEndTokens:
         photo_pixels_per_token: of all tokens.
         photo_pixels_per_pixel: of the finest tile, down and across.
         readable_text_px: height in the photo of letters that are `READABLE` high in that tile.
-        unseen_share: of the photo's pixels, those that no token depends on.
+        repeated: tokens of the whole photo where its tiles show all of it as well.
+        padding: tokens that no pixel of the photo is part of; those that are partly padding in `partly_padding`.
+        unseen_pixels: of the photo, those that no token depends on; as a share of all in `unseen_share`.
         padding_share: of the area of all tokens' cells, what lies beyond the photo.
         middle_token_box: the photo's pixels that the middle token of the finest tile depends on.
         prefill_flops: of a language model that reads the tokens.
@@ -51,6 +53,10 @@ class FrontEndTokens:
     newlines: int
     separators: int
     prefix: int
+    repeated: int
+    padding: int
+    partly_padding: int
+    unseen_pixels: int
     photo_pixels_per_token: float
     photo_pixels_per_pixel: tuple[float, float]
     readable_text_px: float
@@ -120,7 +126,7 @@ def record_tokens(
 
 def _one(one: FrontEnd, size_hw: tuple[int, int], parameters: float, pictures: bool) -> FrontEndTokens | Refused:
     try:
-        count = one.count(size_hw)
+        account = ledger(one, size_hw)
     except RangeError as error:
         return Refused(one.name, str(error))
     places = one.token_map(size_hw)
@@ -130,11 +136,15 @@ def _one(one: FrontEnd, size_hw: tuple[int, int], parameters: float, pictures: b
     path = light_path(one, size_hw, int(own[len(own) // 2]))
     scale = places.tiles[finest].scale(size_hw)
     cells = tile_cells(places, size_hw)
-    share = unseen(one, size_hw)
+    count, share = account.count, account.unseen_pixels / (size_hw[0] * size_hw[1])
     return FrontEndTokens(
         name=one.name,
         source=one.source,
         **count._asdict(),
+        repeated=account.repeated,
+        padding=account.padding,
+        partly_padding=account.partly_padding,
+        unseen_pixels=account.unseen_pixels,
         photo_pixels_per_token=round(size_hw[0] * size_hw[1] / count.total, 1),
         photo_pixels_per_pixel=(round(scale[0], 3), round(scale[1], 3)),
         readable_text_px=round(READABLE * max(scale), 1),
@@ -198,6 +208,10 @@ def _numbers(one: FrontEndTokens) -> dict[str, Any]:
         "newlines": one.newlines,
         "separators": one.separators,
         "prefix": one.prefix,
+        "repeated": one.repeated,
+        "padding": one.padding,
+        "partly_padding": one.partly_padding,
+        "unseen_pixels": one.unseen_pixels,
         "photo_pixels_per_token": one.photo_pixels_per_token,
         "photo_pixels_per_pixel": list(one.photo_pixels_per_pixel),
         "readable_text_px": one.readable_text_px,
@@ -220,8 +234,9 @@ def number_words(one: FrontEndTokens) -> dict[str, str]:
         "tiles": str(one.tiles),
         "base": str(one.base),
         "newlines": str(one.newlines or ""),
+        "padding": str(one.padding or ""),
         "px a token": f"{one.photo_pixels_per_token:.0f}",
-        "photo px a px": f"{down:.2f}" if abs(down - across) < 0.005 else f"{down:.2f} × {across:.2f}",
+        "px a px": f"{down:.2f}" if abs(down - across) < 0.005 else f"{down:.2f} × {across:.2f}",
         "text from": f"{one.readable_text_px:.0f} px",
         "unseen": f"{one.unseen_share:.2%}" if one.unseen_share else "",
         "prefill": f"{one.prefill_flops / 1e12:.3g} TFLOP",
