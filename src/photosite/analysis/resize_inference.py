@@ -42,11 +42,13 @@ class ResizeInference:
         divergences: of each filter from what the norms remember, in nats a channel, the nearest first.
         pictures: how many were large enough.
         refused: why it cannot be told; "" where it can.
+        tied: the nearest, and those that cannot be told from it; none where nothing can be compared.
     """
 
     divergences: Mapping[str, float]
     pictures: int
     refused: str
+    tied: tuple[str, ...] = ()
 
     @property
     def best(self) -> str | None:
@@ -110,10 +112,11 @@ def infer_resize(model: nn.Module, ways: Sequence[Mapping[str, Picture]], recipe
     }
     ranked = sorted(found, key=lambda name: found[name].mean)
     first = found[ranked[0]]
-    tied = [name for name in ranked if not told_apart(first, found[name], MARGIN)]
+    tied = (ranked[0], *(name for name in ranked[1:] if not told_apart(first, found[name], MARGIN)))
     refused = ""
     if not first.mean <= WORST:
         refused = f"nothing fits: the nearest is {first.mean:.2g} nats a channel away"
     elif len(tied) > 1:
         refused = f"{', '.join(tied[:-1])} and {tied[-1]} cannot be told apart by these pictures"
-    return ResizeInference({name: found[name].mean for name in ranked}, len(ways), refused)
+        refused += "; all are without antialias" if set(tied) <= {"nearest", ALIASED} else ""
+    return ResizeInference({name: found[name].mean for name in ranked}, len(ways), refused, tied)

@@ -108,6 +108,7 @@ def to_json(
         else {
             "filter": filters.best,
             "refused": filters.refused or None,
+            "tied": list(filters.tied),
             "pictures": filters.pictures,
             "divergences": {name: _finite(value) for name, value in filters.divergences.items()},
         },
