@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from photosite.lightpath import light_path
 from photosite.nets.sources import import_torchvision
+from photosite.prep.recipes import IMAGENET_MEAN, IMAGENET_STD
 from photosite.tokens import front_end, list_front_ends
 from tests.tokens import peers
 
@@ -97,7 +98,12 @@ def _fast(name: str) -> object | None:
         "internvl2": (
             "got_ocr2.image_processing_got_ocr2",
             "GotOcr2ImageProcessor",
-            {"size": {"height": 448, "width": 448}, "crop_to_patches": True},
+            {
+                "size": {"height": 448, "width": 448},
+                "crop_to_patches": True,
+                "image_mean": list(IMAGENET_MEAN),
+                "image_std": list(IMAGENET_STD),
+            },
         ),
         "llava-next": (
             "llava_next.image_processing_llava_next",

@@ -51,6 +51,47 @@ def test_a_pixel_changes_no_token_but_those_that_see_it(
         assert across.seen[x - across.start]
 
 
+def changed_patches(name: str, before_: np.ndarray, after_: np.ndarray) -> set[tuple[int, int]]:
+    """Which patches of which tiles differ in the encoder's input, by their numbers there."""
+    one = front_end(name)
+    made = one.prepare(before_)
+    differs = made.values != one.prepare(after_).values
+    if one.packed:
+        return {(0, int(patch)) for patch in np.flatnonzero(differs.any(1))}
+    found = set()
+    for number, tile in enumerate(differs.any(1)):
+        rows, columns = one.patch_grid(made.tiles[number].size_hw)
+        inside = tile[: rows * one.patch, : columns * one.patch]
+        patches = inside.reshape(rows, one.patch, columns, one.patch).any((1, 3))
+        found |= {(number, int(patch)) for patch in np.flatnonzero(patches)}
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in list_front_ends() if front_end(name).window[0] == 0])
+@pytest.mark.parametrize("size_hw", [(120, 90), (97, 400), (500, 333), (448, 448)])
+def test_a_pixel_changes_the_input_of_its_tokens_alone(name: str, size_hw: tuple[int, int]) -> None:
+    """Through `prepare`, to the last number; black around a white pixel, so that every weight shows."""
+    one, picture = front_end(name), np.full((*size_hw, 3), 128, np.uint8)
+    for y, x in ((0, 0), (size_hw[0] // 2, size_hw[1] // 3), (size_hw[0] - 1, size_hw[1] - 1)):
+        other = picture.copy()
+        other[y, x] = 255
+        places, expected = one.token_map(size_hw), set()
+        for token in tokens_of(one, size_hw, (y, x)):
+            path = light_path(one, size_hw, token)
+            expected |= {(path.tile, patch) for patch in path.patches}
+        read = {
+            (int(places.tile[token]), patch)
+            for token in range(len(places))
+            if places.tile[token] >= 0
+            for patch in one.patches(
+                size_hw, int(places.tile[token]), (int(places.row[token]), int(places.column[token]))
+            )
+        }
+        found = changed_patches(name, picture, other) & read  # LLaVA-NeXT reads no tokens of padding
+        assert found <= expected
+        assert bool(found) == bool(expected)
+
+
 @settings(deadline=None, max_examples=40)
 @given(name=NAMES, size_hw=SIZES, data=st.data())
 def test_a_row_changes_all_tokens_that_see_it_well(name: str, size_hw: tuple[int, int], data: st.DataObject) -> None:
