@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.prep.published import recipe_from_timm
@@ -41,6 +42,26 @@ def test_the_encoder_gets_the_publishers_pixels(name: str, size_hw: tuple[int, i
         np.testing.assert_allclose(found[0], wanted[0], atol=1e-6)
         found, wanted = found[1:], wanted[1:]
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(60))
+def test_random_photos_are_taken_or_refused_as_the_publishers_do(seed: int) -> None:
+    """From one pixel to four million; as pictures, for of arrays with one or three rows the axes are guessed there."""
+    rng = np.random.default_rng(seed)
+    most = int(rng.choice([4, 30, 300, 2000]))
+    height, width = (int(side) for side in rng.integers(1, most + 1, 2))
+    picture = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    for name, peer in PIXELS.items():
+        try:
+            wanted = peer(picture if name.startswith("nanovlm") else Image.fromarray(picture))
+        except ValueError:
+            with pytest.raises(RangeError):
+                front_end(name).prepare(picture)
+            continue
+        found = front_end(name).prepare(picture).values
+        tolerance = 1e-6 if name == "nanovlm" else 0
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance, err_msg=f"{name} {height} × {width}")
 
 
 @pytest.mark.parametrize("size_hw", TABLE)
