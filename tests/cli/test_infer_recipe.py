@@ -115,6 +115,30 @@ def test_large_photos_get_the_input_size_as_a_recipe_says(tmp_path: Path, capsys
     assert [one["divergence"] for one in found["candidates"]] == [one.divergence for one in own.candidates]
 
 
+def test_pictures_of_the_input_size_are_taken_as_they_are(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """This recipe would make 37 pixels of 32 and cut 32 out of them."""
+    found = asked(capsys, MODEL, str(folder), "--recipe", "imagenet@32")
+    own = infer_recipe(bgr_half(), [load(path) for path in sorted(folder.rglob("*.png"))])
+    assert [one["divergence"] for one in found["candidates"]] == [one.divergence for one in own.candidates]
+
+
+def rgb_clip() -> nn.Module:
+    """A network whose norms have seen R, G, B as CLIP normalizes them."""
+    return trained("RGB", "CLIP")
+
+
+def test_a_promise_about_the_pictures_is_passed_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["tests.cli.test_infer_recipe:rgb_clip", str(folder), "--size", "32"]
+    for path in folder.rglob("*.png"):
+        Image.fromarray((load(path) * 0.8).astype(np.uint8)).save(path)
+    pictures = [load(path) for path in sorted(folder.rglob("*.png"))]
+    promised, not_promised = (infer_recipe(rgb_clip(), pictures, own=own) for own in (True, False))
+    assert promised.margin > not_promised.margin
+    assert main(["infer-recipe", *words, "--json"]) == int(not_promised.best is None)
+    assert json.loads(capsys.readouterr().out)["margin"] == not_promised.margin
+    assert asked(capsys, *words, "--own", code=int(promised.best is None))["margin"] == promised.margin
+
+
 @pytest.mark.parametrize(
     ("model", "says"),
     [("cifar_resnet20", "it was never trained"), ("vit_tiny_patch16_224", "it has no batch norm")],
