@@ -64,9 +64,9 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --no-build-isolation --editable '.[samples]'
 	@touch $@
 
-# torchvision, timm and open_clip are peers that tests compare with. They want a torch of their own choosing, so they come
-# without their dependencies.
+# torchvision, timm, open_clip and captum are peers that tests compare with. They want a torch of their own choosing, or
+# matplotlib, so they come without their dependencies.
 $(VENV)/.dev: $(VENV)/.base
 	$(PIP) --no-build-isolation --editable '.[dev]'
-	$(PIP) --no-deps torchvision timm open_clip_torch
+	$(PIP) --no-deps torchvision timm open_clip_torch captum
 	@touch $@

@@ -6,10 +6,11 @@ With PHOTOSITE_REQUIRE_PEERS set (CI does) a missing peer is a failure instead.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from typing import Any, NoReturn
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import numpy as np
 import pytest
@@ -47,3 +48,16 @@ def import_peer(name: str) -> Any:
     for other in [key for key, value in sys.modules.items() if isinstance(value, Mock)]:
         del sys.modules[other]
     return module
+
+
+def import_captum() -> Any:
+    """Import captum.attr; skip where it is missing.
+
+    captum wants matplotlib before it does anything. Nothing that is compared here is drawn: where it is missing,
+    something that answers to its names stands there while captum is imported.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        parts = ("", ".axes", ".cm", ".collections", ".colors", ".figure", ".image", ".pyplot")
+        names = [*(f"matplotlib{part}" for part in parts), "mpl_toolkits", "mpl_toolkits.axes_grid1"]
+        sys.modules.update({name: MagicMock() for name in names if name not in sys.modules})
+    return import_peer("captum.attr")
