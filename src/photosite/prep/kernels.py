@@ -286,12 +286,12 @@ def _mix(source: int, target: int, by_bytes: bool, mixing: tuple[int, int, int, 
 
 
 @compiled
-def _hold(*arrays: Any) -> None:
+def hold(*arrays: Any) -> None:
     """Arrays live up to here, for their addresses are in use: Numba frees an array after its last mention."""
 
 
 @compiled
-def _bytes_of(table: Any) -> Any:
+def bytes_of(table: Any) -> Any:
     """A table of (3, 256) float32 as `look_up_by_bytes` wants it, lowest byte first."""
     words = table.view(np.uint32)
     parts = np.empty((3, 4, 256), np.uint8)
@@ -303,7 +303,7 @@ def _bytes_of(table: Any) -> Any:
 
 
 @compiled
-def _deliver(row: Any, y: int, table: Any, parts: Any, levels: Any, numbers: Any) -> None:
+def deliver(row: Any, y: int, table: Any, parts: Any, levels: Any, numbers: Any) -> None:
     """Put a finished row where it belongs: as levels, or through the table as numbers of three planes."""
     if len(parts) > 0:
         target = numbers.ctypes.data + 4 * y * numbers.shape[2]
@@ -355,7 +355,7 @@ def resized_window(
         mixing = offsets.ctypes.data, order.ctypes.data, parts.ctypes.data, parts.shape[1], len(offsets)
     else:
         mixing = offsets.ctypes.data, 0, wide.ctypes.data, wide.shape[1], wide.shape[0]
-    bytes_of_table = _bytes_of(table) if HAS_BYTE_DOTS and numbers.shape[2] >= 64 else np.zeros((0, 4, 256), np.uint8)
+    bytes_of_table = bytes_of(table) if HAS_BYTE_DOTS and numbers.shape[2] >= 64 else np.zeros((0, 4, 256), np.uint8)
     begin = done = first_row[0]
     end = 3 * height * width
     for y in range(rows):
@@ -385,5 +385,5 @@ def resized_window(
             padded[: 3 * span] = row[: 3 * span]
             _mix(at_padded, finished.ctypes.data, by_bytes, mixing)
             row = finished
-        _deliver(row, y, table, bytes_of_table, levels, numbers)
-    _hold(picture, kept, mixed, padded, finished, offsets, order, parts, wide, row_weights)
+        deliver(row, y, table, bytes_of_table, levels, numbers)
+    hold(picture, kept, mixed, padded, finished, offsets, order, parts, wide, row_weights)

@@ -160,7 +160,7 @@ class FrontEnd(ABC):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ShapeError(f"prepare: wants (H, W, 3) uint8, got {shape_text(picture.shape)} {picture.dtype}")
         tiles = self.tiles((picture.shape[0], picture.shape[1]))
-        values, layout = self._pack(tile_numbers(picture, tiles, level_table(self.mean, self.std)))
+        values, layout = self._values(picture, tiles)
         return Prepared(values, layout, tiles)
 
     def tokens(
@@ -193,6 +193,10 @@ class FrontEnd(ABC):
         from photosite.tokens.encoding import encode  # torch takes a second to load
 
         return encode(self, picture, encoder, layers=layers, projector=projector, newline=newline)
+
+    def _values(self, picture: Picture, tiles: tuple[Tile, ...]) -> tuple[Numbers, str]:
+        """The encoder's input, and its layout."""
+        return self._pack(tile_numbers(picture, tiles, level_table(self.mean, self.std)))
 
     def _pack(self, tiles: Numbers | list[Numbers]) -> tuple[Numbers, str]:
         """Tiles as the encoder wants them."""

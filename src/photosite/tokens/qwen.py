@@ -9,13 +9,14 @@ import numpy as np
 from photosite.errors import RangeError
 from photosite.prep import fast
 from photosite.prep.recipes import CLIP_MEAN, CLIP_STD, HALF
-from photosite.tokens.front_end import FrontEnd, refuse_empty
+from photosite.tokens.front_end import FrontEnd, level_table, refuse_empty
 from photosite.tokens.places import Count, Whole
 from photosite.tokens.registry import register
-from photosite.tokens.tile import Numbers, Resized, Size, Tile
+from photosite.tokens.tile import Numbers, Picture, Resized, Size, Tile, run
 
 MOST_ASPECT = 200
 """Photos that are longer than this, as a multiple of their other side, are refused, as the publisher refuses them."""
+LAYOUT = "patch by group, channel × time × row × column"
 
 
 @dataclass(frozen=True)
@@ -82,22 +83,27 @@ class Qwen(FrontEnd):
         first = (place[0] * columns + place[1]) * self.merge**2
         return tuple(range(first, first + self.merge**2))
 
+    def _values(self, picture: Picture, tiles: tuple[Tile, ...]) -> tuple[Numbers, str]:
+        if not (8 <= self.patch <= 16 and fast.wanted()):
+            return super()._values(picture, tiles)
+        from photosite.tokens.kernels import pack  # needs Numba
+
+        (levels,) = run(picture, tiles)
+        patches = levels.shape[0] // self.patch * (levels.shape[1] // self.patch)
+        out = np.empty((patches, 3 * self.times * self.patch**2), np.float32)
+        table = level_table(self.mean, self.std)
+        pack(np.ascontiguousarray(levels), table, self.merge, self.patch, self.times, out)
+        return out, LAYOUT
+
     def _pack(self, tiles: Numbers | list[Numbers]) -> tuple[Numbers, str]:
         patch, merge = self.patch, self.merge
         (values,) = tiles
         rows, columns = values.shape[1] // self.cell, values.shape[2] // self.cell
-        layout = "patch by group, channel × time × row × column"
         out = np.empty((rows, columns, merge, merge, 3, self.times, patch, patch), np.float32)
-        flat = out.reshape(rows * columns * merge**2, -1)
-        if 8 <= patch <= 16 and fast.wanted():
-            from photosite.tokens.kernels import pack  # needs Numba
-
-            pack(np.ascontiguousarray(values), merge, patch, self.times, flat)
-            return flat, layout
         split = values.reshape(3, rows, merge, patch, columns, merge, patch)
         # rows, columns, rows of the group, columns of the group, channel, row, column
         out[...] = split.transpose(1, 4, 2, 5, 0, 3, 6)[:, :, :, :, :, None]
-        return flat, layout
+        return out.reshape(rows * columns * merge**2, -1), LAYOUT
 
 
 _QWEN2 = (14, 2, CLIP_MEAN, CLIP_STD, "bicubic")
