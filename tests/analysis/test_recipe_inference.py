@@ -18,7 +18,7 @@ from torch import nn
 
 from photosite.analysis import norm_statistics
 from photosite.analysis.norm_statistics import stacked
-from photosite.analysis.recipe_inference import NORMALIZATIONS, infer_recipe, prepared
+from photosite.analysis.recipe_inference import NORMALIZATIONS, infer_recipe, prepared, told_apart
 from photosite.errors import CaptureError, ShapeError
 from photosite.graph.capture import capture
 from photosite.nets import create_model
@@ -151,12 +151,31 @@ def test_norms_that_were_never_trained_do_not_count() -> None:
 
 def test_too_few_pictures_and_sizes_that_differ_are_refused() -> None:
     model = trained("RGB", "ImageNet")
-    few = infer_recipe(model, pieces(2)[:16])
-    assert few.best is None or few.best.normalization == "ImageNet"
     with pytest.raises(ShapeError, match=r"at least 16 pictures .* got 15 of 1 size$"):
         infer_recipe(model, pieces(2)[:15])
     with pytest.raises(ShapeError, match="of one size, got 21 of 2 sizes"):
         infer_recipe(model, [*pieces(2)[:20], np.zeros((30, 32, 3), np.uint8)])
+
+
+def test_few_pictures_can_be_far_ahead_by_chance() -> None:
+    few = infer_recipe(trained("RGB", "CLIP"), pieces(2)[:16], own=True)
+    assert few.margin > 0.5
+    assert few.best is None
+    assert len(few.tied) > 2
+
+
+def test_chance_and_margin_by_hand() -> None:
+    """Differences 1 ± 0.2 without each of eight heaps: an error of sqrt(7/8 · 8 · 0.04) = 0.53, and 1 is below two."""
+    sides = np.array([1.0, -1.0] * 4)
+    first = norm_statistics.Distance(1.0, (), np.ones(8))
+    for swing, apart in ((0.2, False), (0.1, True)):
+        assert told_apart(first, norm_statistics.Distance(2.0, (), 2 + swing * sides)) is apart
+    other = norm_statistics.Distance(2.0, (), np.full(8, 2.0))
+    assert told_apart(first, other, 0.5)
+    assert not told_apart(first, other, 0.51)
+    nowhere = norm_statistics.Distance(math.inf, (), np.full(8, math.inf))
+    assert told_apart(first, nowhere)
+    assert not told_apart(nowhere, nowhere)
 
 
 def test_gray_pictures_tell_the_range_but_not_the_order() -> None:
