@@ -1,0 +1,1 @@
+"""What a search for the picture that a unit answers to most is made of."""
