@@ -1,7 +1,7 @@
-"""A Gabor function fitted to small patterns: stripes under a Gaussian, or the Gaussian alone; and when to believe neither.
+"""A Gabor function fitted to small patterns: stripes under a Gaussian, or the Gaussian alone, or neither.
 
-A grid of stripes and places gives the start, damped least squares the rest; color and phase follow in closed form. A fit
-has to beat those to noise of the same size, and stripes those of another direction, or nothing is named.
+A grid of stripes and places gives the start, damped least squares the rest; color and phase follow in closed form. A
+fit has to beat those to noise of the same size, and stripes those of another direction, or nothing is named.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Array = npt.NDArray[np.float64]
 LEAST_SIDE = 3
 """Patterns of fewer rows or columns have no direction that could be told."""
 WHOLE_FROM = 5
-"""From so many rows and columns on place and elongation of the Gaussian are fitted too; below, it is round and centered."""
+"""From so many rows and columns on, place and elongation of the Gaussian are fitted too; below, it is round, centered."""
 EXPLAINED = 0.6
 """A fit that leaves more than 40% of a pattern's energy unexplained names nothing, however small the pattern."""
 NOISE_FITS = 300
@@ -89,7 +89,7 @@ def fit_gabors(patterns: npt.NDArray[np.floating], spacing: tuple[int, int] = (1
         patterns: (O, C, K, K), any sides.
         spacing: pixels from one value to the next, down and across; a kernel's dilation.
     Returns:
-        One for each pattern. Patterns of 0, with values that are not finite, or fewer than 3 rows or columns are "none".
+        One for each pattern; "none" for those of 0, with values that are not finite, or of fewer than 3 rows or columns.
     Raises:
         ShapeError: not four axes, or an empty one.
     Matches: the orientation and frequency of `skimage.filters.gabor_kernel`.
@@ -190,14 +190,19 @@ def _some(w: Array, places: Array, grid: Array, bounds: Array, free: list[int], 
     basis, _ = _basis(grid, places, stripes)
     products = np.einsum("ncp,akp->ncak", w, basis, optimize=True)
     share = _largest(np.einsum("ncaj,ncak->najk", products, products)) / (w**2).sum((1, 2))[:, None]
-    start = grid[share.argmax(1)]
-    parameters = _refined(w, places, start, bounds, free, stripes)
+    parameters = _refined(w, places, grid[share.argmax(1)], bounds, free, stripes)
     explained, model, color, waves = _linear(w, parameters, places, stripes)
     margin = np.zeros(len(w))
-    if stripes:
-        best = share.reshape(len(w), len(_DIRECTIONS), -1).max(2)
-        apart = np.degrees(np.abs((_DIRECTIONS - start[:, 2:3] + np.pi / 2) % np.pi - np.pi / 2)) > APART - 1e-6
-        margin = best.max(1) - np.where(apart, best, 0).max(1)
+    if stripes:  # once more, kept away from that direction
+        near = parameters[:, 2:3] + np.radians(APART)
+        turned = near + (grid[:, 2] - near) % np.pi
+        allowed = turned <= near + np.pi - 2 * np.radians(APART) + 1e-9
+        other = np.where(allowed, share, -1).argmax(1)
+        start, (low, high) = grid[other], (np.repeat(one[None], len(w), 0) for one in bounds)
+        start[:, 2] = turned[np.arange(len(w)), other]
+        low[:, 2], high[:, 2] = near[:, 0], near[:, 0] + np.pi - 2 * np.radians(APART)
+        away = _refined(w, places, start, np.stack([low, high]), free, stripes)
+        margin = explained - _linear(w, away, places, stripes)[0]
     return _Fits(parameters, explained, model, color, waves, margin)
 
 
