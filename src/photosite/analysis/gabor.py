@@ -21,7 +21,7 @@ Array = npt.NDArray[np.float64]
 LEAST_SIDE = 3
 """Patterns of fewer rows or columns have no direction that could be told."""
 WHOLE_FROM = 5
-"""From so many rows and columns on, place and elongation of the Gaussian are fitted too; below, it is round, centered."""
+"""From so many rows and columns on, the Gaussian may be off the middle and elongated; below, it is neither."""
 EXPLAINED = 0.6
 """A fit that leaves more than 40% of a pattern's energy unexplained names nothing, however small the pattern."""
 NOISE_FITS = 300
@@ -89,7 +89,7 @@ def fit_gabors(patterns: npt.NDArray[np.floating], spacing: tuple[int, int] = (1
         patterns: (O, C, K, K), any sides.
         spacing: pixels from one value to the next, down and across; a kernel's dilation.
     Returns:
-        One for each pattern; "none" for those of 0, with values that are not finite, or of fewer than 3 rows or columns.
+        One for each pattern; "none" for those of 0, those not finite, and those of fewer than 3 rows or columns.
     Raises:
         ShapeError: not four axes, or an empty one.
     Matches: the orientation and frequency of `skimage.filters.gabor_kernel`.

@@ -18,6 +18,7 @@ from photosite.cli.field import field
 from photosite.cli.golden import conform, golden
 from photosite.cli.infer_recipe import infer_recipe
 from photosite.cli.inspect import inspect
+from photosite.cli.kernels import kernels
 from photosite.cli.lightpath import lightpath
 from photosite.cli.match import match
 from photosite.cli.models import models_app
@@ -43,6 +44,7 @@ app.command(see)
 app.command(pixels)
 app.command(inspect)
 app.command(field)
+app.command(kernels)
 app.command(why)
 app.command(verify)
 app.command(infer_recipe)
