@@ -33,7 +33,7 @@ MOVES = 16
 LOOKS = 32
 """So often the search is measured without random moves; the best of these moments is the result."""
 RELAXED_SHARE, RELAXED_LEAST = 0.25, 16
-"""For how long gradients may pass closed ReLUs: this share of the steps, and at least so many."""
+"""For how long gradients may pass closed ReLUs: this share of the steps, at least so many, and while nothing changed."""
 TRUE_WITHIN = 0.01
 """What 8 bits may take from the activation of a picture that is called true."""
 
@@ -50,7 +50,7 @@ class Search:
         contrast: a bound on how far the picture may be from mid gray, see `Canvas`; None for none.
         moves: how far pictures are moved, turned and resized at each step; 0 for not at all.
         diversity: how much results are pushed apart, where the graph takes several pictures at once.
-        relax: let gradients pass closed ReLUs during the first steps.
+        relax: let gradients pass closed ReLUs during the first steps, and until something changes.
     """
 
     steps: int = 256
@@ -171,10 +171,8 @@ def maximize(
     preparation, search = preparation or Preparation(last=_channels_last(graph)), search or Search()
     part = Part(graph, model, target.node)
     objective = Objective(part.graph, target)
-    canvas = Canvas(preparation.sides(part.shape), search.kind, search.seed, search.contrast, part.device)
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(part.device.type, enabled=False):
-        numbers = canvas.numbers.detach().clone().requires_grad_()
-        canvas.numbers = numbers
+        canvas = Canvas(preparation.sides(part.shape), search.kind, search.seed, search.contrast, part.device)
         run = _Run(part, objective, canvas, preparation, search)
         run.all_steps()
     found = tuple(_judged(run, number) for number in range(len(run.best)))
@@ -209,7 +207,7 @@ class _Run:
             if step % every == 0 and not self._look(step):
                 return
             adam.zero_grad()
-            loss = self._loss(relax=step < relaxed)
+            loss = self._loss(relax=step < relaxed or (search.relax and self._unchanged()))
             if not loss.requires_grad:
                 raise ShapeError(f"dream: no gradient leads from {self.part.node.name} back to the picture")
             loss.backward()  # type: ignore[no-untyped-call]
@@ -249,6 +247,11 @@ class _Run:
             for value, one, before in zip(values, pictures, kept, strict=True)
         ]
         return True
+
+    def _unchanged(self) -> bool:
+        """Whether some result still has the very activation that it began with."""
+        starts = self.looks[0][1]
+        return any(best == start for (best, _), start in zip(self.best, starts, strict=True))
 
     def _count_closed(self) -> None:
         """How many results would not move by the usual gradient."""
