@@ -15,13 +15,15 @@ from photosite.analysis.kernel_kinds import COLOR_BLOB, KINDS, Kernel, by_orient
 from photosite.report.figures import figure, histogram_path, png_uri
 from photosite.report.numbers import limits, number, percent
 from photosite.report.page import fill
+from photosite.shapes import shape_text
 from photosite.trace.kernels import ELSEWHERE, KernelsTrace, filter_lines, kernels_lines
 
 AT_FIRST = 48
 """Kernels of a group that are shown at once; the rest opens on demand."""
 RADIUS = 100.0
-"""Of the half disc of directions, in units of its drawing; its rim is `RIM` cycles a pixel."""
-RIM = 0.5
+"""Of the half disc of directions, in units of its drawing."""
+RIM_STEP = 0.1
+"""Cycles a pixel: the rim is the next multiple of this beyond the finest stripes."""
 
 TITLES = {
     "oriented": (
@@ -49,6 +51,9 @@ def render(trace: KernelsTrace) -> str:
     Returns:
         The whole page, encodable as UTF-8, with style, script and pictures inside.
     """
+    found = by_orientation(trace.kernels)
+    finest = max((one.fit.frequency or 0.0 for one in found if one.fit is not None), default=0.0)
+    rim = RIM_STEP * max(1, math.ceil(finest / RIM_STEP - 1e-9))
     groups = [_group(trace, kind) for kind in KINDS if trace.kinds[kind]]
     lines = filter_lines(trace)
     return fill(
@@ -60,8 +65,9 @@ def render(trace: KernelsTrace) -> str:
             "filter_lines": lines,
             "groups": groups,
             "same": _same(trace),
-            "dots": [_dot(one) for one in by_orientation(trace.kernels)],
-            "rings": [_ring(share) for share in (0.25, 0.5, 0.75, 1.0)],
+            "each": shape_text((trace.channels, *trace.shape[2:])),
+            "dots": [_dot(one, rim) for one in found],
+            "rings": [_ring(share, rim) for share in (0.25, 0.5, 0.75, 1.0)],
             "spokes": [_spoke(degrees) for degrees in range(0, 181, 45)],
             "bars": histogram_path(np.array(trace.counts), max(trace.counts)),
             "most": max(trace.counts),
@@ -99,23 +105,23 @@ def _cell(trace: KernelsTrace, one: Kernel) -> dict[str, Any]:
         "width": width,
         "height": height,
         "caption": tile.common.caption,
-        "limits": limits(tile.low, tile.high),
-        "words": _words(one),
+        "lead": _lead(one),
+        "words": [limits(tile.low, tile.high), *_words(one)],
     }
 
 
+def _lead(one: Kernel) -> str:
+    """The direction of its stripes, and how fine they are."""
+    if one.fit is None or one.fit.orientation is None or one.fit.frequency is None:
+        return ""
+    return f"{round(one.fit.orientation) % 180}° at {number(round(one.fit.frequency, 3))}"
+
+
 def _words(one: Kernel) -> list[str]:
-    """What it answers to and how sure that is, in short lines."""
-    if one.fit is None:
-        return [f"norm {number(one.norm)}"]
-    words = []
-    if one.fit.orientation is not None and one.fit.frequency is not None:
-        words.append(f"{round(one.fit.orientation) % 180}° at {number(round(one.fit.frequency, 3))}")
-    if one.color is not None:
-        words.append(f"{percent(one.color.share)} color")
-        if one.color.axis:
-            words.append(one.color.axis)
-    return words
+    """What it makes of color, in short lines."""
+    if one.color is None:
+        return []
+    return [f"{100 * one.color.share:.0f} % color", *([one.color.axis] if one.color.axis else [])]
 
 
 def _same(trace: KernelsTrace) -> list[dict[str, Any]]:
@@ -133,12 +139,12 @@ def _same(trace: KernelsTrace) -> list[dict[str, Any]]:
     ]
 
 
-def _dot(one: Kernel) -> dict[str, Any]:
+def _dot(one: Kernel, rim: float) -> dict[str, Any]:
     """Where a kernel stands among directions and frequencies."""
     assert one.fit is not None
     assert one.fit.orientation is not None
     assert one.fit.frequency is not None
-    x, y = _place(one.fit.orientation, one.fit.frequency / RIM)
+    x, y = _place(one.fit.orientation, one.fit.frequency / rim)
     colored = one.color is not None and one.color.share >= COLOR_BLOB
     words = f"kernel {one.number}: {round(one.fit.orientation) % 180}°, {number(one.fit.frequency)} cycles a pixel"
     return {"number": one.number, "x": x, "y": y, "colored": colored, "words": words}
@@ -150,12 +156,12 @@ def _place(degrees: float, share: float) -> tuple[float, float]:
     return round(RADIUS * share * math.cos(angle), 2), round(-RADIUS * share * math.sin(angle), 2)
 
 
-def _ring(share: float) -> dict[str, Any]:
+def _ring(share: float, rim: float) -> dict[str, Any]:
     radius = RADIUS * share
     return {
         "path": f"M{-radius:g} 0A{radius:g} {radius:g} 0 0 1 {radius:g} 0",
         "x": radius,
-        "text": number(RIM * share),
+        "text": number(rim * share),
     }
 
 

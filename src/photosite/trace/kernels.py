@@ -20,7 +20,7 @@ from photosite.trace.values import Tile
 
 ELSEWHERE = (
     "its inputs are features, so its weights are no picture; "
-    "what its filters respond to is found with `photosite dream` and `photosite hierarchy`"
+    "what its filters respond to is found with photosite dream and photosite hierarchy"
 )
 """Why a deeper layer is not drawn, and where to look instead."""
 LISTED = 12
@@ -131,7 +131,7 @@ def kernels_lines(trace: KernelsTrace) -> list[tuple[str, str]]:
         ("weight", f"{trace.name}, {shape_text(trace.shape)} {trace.dtype}, {limits(trace.low, trace.high)}"),
     ]
     if trace.stride:
-        lines.append(("moves by", ", ".join([f"{shape_text(trace.stride)} places", *_taps(trace)])))
+        lines.append(("moves by", ", ".join([f"{shape_text(trace.stride)} px", *_taps(trace)])))
     if trace.reads_picture:
         behind = f", behind {', '.join(trace.way)}" if trace.way else ""
         lines.append(("reads", f"the picture, {trace.channels} channel{'s' if trace.channels > 1 else ''}{behind}"))
@@ -140,7 +140,7 @@ def kernels_lines(trace: KernelsTrace) -> list[tuple[str, str]]:
         lines += _stripes(trace)
         shares = [one.color.share for one in trace.kernels if one.color is not None]
         if shares:
-            lines.append(("color", f"{100 * float(np.median(shares)):.3g} % of the energy in the median kernel"))
+            lines.append(("color", f"{100 * float(np.median(shares)):.0f} % of the energy in the median kernel"))
     else:
         lines.append(("reads", ELSEWHERE))
     return lines + filter_lines(trace)

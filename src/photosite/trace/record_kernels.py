@@ -11,7 +11,7 @@ import numpy.typing as npt
 from photosite import __version__
 from photosite.analysis.kernel_kinds import KINDS, by_orientation
 from photosite.analysis.kernels import LayerKernels
-from photosite.trace.canvas import DIVERGING, NONFINITE, PAPER, Rgb, grid_of, pick
+from photosite.trace.canvas import DIVERGING, GRAY, NONFINITE, PAPER, Rgb, grid_of, pick
 from photosite.trace.kernels import KernelsTrace, KernelTile
 from photosite.trace.notation import limits, number
 from photosite.trace.pictures import CLIPPED_SHARE, caption
@@ -57,7 +57,7 @@ def record_kernels(
         large = drawn[order].repeat(4, 1).repeat(4, 2)
         sheet = Tile(
             caption(layer.name, weight).replace("float32", layer.dtype),
-            grid_of(large, PAPER, gap=2, aspect=1.3),
+            grid_of(large, PAPER, gap=2 if values.shape[1] == 3 else 8, aspect=1.3),
             _scale(values.shape[1], limit, "all kernels") + _beyond(found.pictures, limit),
             -limit,
             limit,
@@ -110,7 +110,7 @@ def _drawn(kernels: npt.NDArray[Any], clipped: float = CLIPPED_SHARE) -> tuple[R
     maps = pick(shares, -1.0, 1.0, DIVERGING)
     maps[~finite] = NONFINITE
     maps = maps[:, :PLANES_AT_MOST]
-    return np.stack([grid_of(one, PAPER, aspect=1.0) for one in maps]), limit
+    return np.stack([grid_of(one, GRAY, aspect=1.0) for one in maps]), limit
 
 
 def _scale(channels: int, limit: float, whose: str) -> str:
