@@ -78,7 +78,8 @@ class Backward:
         if not example.is_floating_point():
             raise RangeError(f"backward: wants floating-point numbers, which have gradients, got {example.dtype}")
         self.model = model
-        self.graph = functional(capture(model, example))
+        with torch.inference_mode(False):
+            self.graph = functional(capture(model, example.detach().clone()))  # no inference tensor, of no other graph
         if len(self.graph.inputs) != 1:
             raise ShapeError(f"backward: wants a model of one input, this takes {', '.join(self.graph.inputs)}")
 
@@ -226,7 +227,7 @@ class Backward:
     def _state(self) -> dict[str, Any]:
         """Weights and constants, apart from every gradient."""
         tensors = model_tensors(unwrap(self.model)[0])
-        state = {name: t.clone() if t.is_inference() else t.detach() for name, t in tensors.items()}
+        state = {name: t.detach() for name, t in tensors.items()}
         device = next((t.device for t in state.values()), torch.device("cpu"))
         for name, held in self.graph.constants.items():
             state[name] = torch.tensor(held.array, dtype=getattr(torch, held.dtype), device=device)
