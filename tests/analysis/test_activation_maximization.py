@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from photosite.analysis.activation_maximization import Dreams, Search, Target, gain, maximize
+from photosite.analysis.activation_maximization import Dreams, Search, gain, maximize
+from photosite.analysis.dreaming.objective import Target
 from photosite.analysis.dreaming.parameterization import KINDS, Kind
 from photosite.analysis.dreaming.preparation import Preparation
 from photosite.errors import MismatchedWeightsError, PhotositeError, RangeError, ShapeError, UnknownNameError

@@ -33,7 +33,7 @@ MOVES = 16
 LOOKS = 32
 """So often the search is measured without random moves; the best of these moments is the result."""
 RELAXED_SHARE, RELAXED_LEAST = 0.25, 16
-"""For how long gradients may pass closed ReLUs: this share of the steps, at least so many, and while nothing changed."""
+"""So long may gradients pass closed ReLUs: a share of the steps, at least so many, and while nothing changed."""
 TRUE_WITHIN = 0.01
 """What 8 bits may take from the activation of a picture that is called true."""
 
@@ -182,7 +182,7 @@ def maximize(
     _refuse_dead(run, found)
     curve = np.array([values for _, values in run.looks], np.float64)
     steps = tuple(step for step, _ in run.looks)
-    notes = (*run.notes, *_notes(found, objective))
+    notes = (*run.notes, *_notes(found))
     return Dreams(part.node.name, target, objective.grid, found, curve, steps, run.closed, notes, search)
 
 
@@ -310,7 +310,8 @@ def _refuse_dead(run: _Run, found: Sequence[Dream]) -> None:
     )
 
 
-def _notes(found: Sequence[Dream], objective: Objective) -> list[str]:
+def _notes(found: Sequence[Dream]) -> list[str]:
+    """What a reader should know of the results, in sentences."""
     notes = []
     beaten = sum(not one.above_random for one in found)
     if beaten:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App
 
 from photosite import __version__
+from photosite.cli.dream import dream
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
 from photosite.cli.golden import conform, golden
@@ -46,6 +47,7 @@ app.command(inspect)
 app.command(field)
 app.command(kernels)
 app.command(why)
+app.command(dream)
 app.command(verify)
 app.command(infer_recipe)
 app.command(export_numpy)

@@ -56,7 +56,10 @@ class Objective:
                 f"{node.name} is {shape}; take the value before or behind it"
             )
         width = shape[1] if len(shape) == 4 else shape[-1]
-        self.layout, self.grid, self.width, self.prefix = found or ("", None, width, 0)
+        self.layout = found[0] if found else ""
+        self.grid = found[1] if found else None
+        self.width = found[2] if found else width
+        self.prefix = found[3] if found else 0
         if found is None and len(shape) == 1:
             self.width = 1
         self.name, self.unit = node.name, target.unit

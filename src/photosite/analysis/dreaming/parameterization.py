@@ -95,4 +95,5 @@ def frequencies(height: int, width: int) -> Tensor:
     """
     down, across = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
     scale = 1 / (down.square() + across.square()).sqrt().clamp_min(1 / max(height, width))
-    return scale / scale.square().mean().sqrt()
+    found: Tensor = scale / scale.square().mean().sqrt()
+    return found

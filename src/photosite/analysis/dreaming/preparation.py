@@ -66,10 +66,10 @@ class Preparation:
             levels: (B, H, W, C) uint8.
         Matches: `Recipe.normalized`, bit for bit.
         """
-        x = np.moveaxis(levels[..., ::-1] if self.reverse else levels, -1, 1)
+        planes = np.moveaxis(levels[..., ::-1] if self.reverse else levels, -1, 1)
         table = (np.arange(256) * self.scale).astype(np.float32)
         mean, std = (np.array(numbers, np.float32).reshape(-1, 1, 1) for numbers in (self.mean, self.std))
-        x = (table[x] - mean) / std
+        x = (table[planes] - mean) / std
         return torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, 1, -1) if self.last else x))
 
 
