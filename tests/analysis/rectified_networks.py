@@ -1,4 +1,4 @@
-"""One network written in four ways, with the same weights: a module for each rectifier, one for all, functions, in place."""
+"""One network written in six ways, with the same weights: modules, one module for all, functions, in place, clamped."""
 
 from __future__ import annotations
 
@@ -30,11 +30,9 @@ class Network(nn.Module):
 
     def rectify(self, x: Tensor, number: int) -> Tensor:
         if self.way in ("modules", "modules in place"):
-            found: Tensor = getattr(self, f"relu{number}")(x)
-            return found
+            return torch.as_tensor(getattr(self, f"relu{number}")(x))
         if self.way == "reused":
-            found = self.relu(x)
-            return found
+            return torch.as_tensor(self.relu(x))
         if self.way == "in place":
             return x.relu_()
         return x.clamp(min=0) if self.way == "clamped" else F.relu(x)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from photosite.analysis.aim import Aims, Chosen, as_aims, choose, place_of
 from photosite.analysis.receptive_field import ReceptiveFields
-from photosite.analysis.rectifiers import Rule, Smooth, check_rules, is_rectifier, rectified
+from photosite.analysis.rectifiers import Rule, Smooth, check_rules, rectified, rectified_by
 from photosite.errors import RangeError, ShapeError
 from photosite.graph.capture import capture, unwrap
 from photosite.graph.execute import run
@@ -213,8 +213,8 @@ class Backward:
         last = {name: number for number, one in enumerate(needed) for name in one.inputs}
         values = {**self._state(), self.graph.inputs[0]: rows}
         for number, one in enumerate(needed):
-            turned = rule != "gradient" and is_rectifier(one, self.graph)
-            values[one.name] = rectified(one, values, rule) if turned else run(one, values)
+            operand = None if rule == "gradient" else rectified_by(one, self.graph)
+            values[one.name] = run(one, values) if operand is None else rectified(one, operand, values, rule)
             for name in one.inputs:
                 if last[name] == number and name != node.name:
                     values.pop(name, None)

@@ -70,39 +70,45 @@ SWITCHING = frozenset(
 """Those that pick the largest: a signal goes back to where it stood, which the forward pass has kept (the switch)."""
 
 
-def is_rectifier(node: Node, graph: Graph) -> bool:
-    """Whether an operation is a rectifier, by its kind and its numbers.
+def rectified_by(node: Node, graph: Graph) -> str | None:
+    """What an operation rectifies, by its kind and its numbers: the name of its operand; None if it is no rectifier.
 
     >>> from photosite.graph.ir import Node, Ref
     >>> nothing = Graph((), (), ())
-    >>> [is_rectifier(Node("a", "aten.hardtanh.default", args=(Ref("x"), low, 6.0)), nothing) for low in (0.0, -1.0)]
-    [True, False]
+    >>> for low in (0.0, -1.0):
+    ...     print(rectified_by(Node("a", "aten.hardtanh.default", args=(Ref("x"), low, 6.0)), nothing))
+    x
+    None
     """
-    if node.kind in ("relu", "relu6"):
-        return True
+    operands = [argument.name for argument in node.args if isinstance(argument, Ref)]
+    if node.kind == "maximum":  # of something and 0
+        zeros = [_number(argument, graph) == 0 for argument in node.args]
+        return operands[zeros.index(False)] if len(operands) == 2 and zeros.count(True) == 1 else None
     if node.kind == "threshold":  # x above the first number, else the second
         least, instead = (_number(_given(node, n, name), graph) for n, name in ((1, "threshold"), (2, "value")))
-        return least is not None and least >= 0 and instead == 0
-    if node.kind in ("hardtanh", "clamp", "clip", "clamp_min"):
+        found = least is not None and least >= 0 and instead == 0
+    elif node.kind in ("hardtanh", "clamp", "clip", "clamp_min"):
         name = "min_val" if node.kind == "hardtanh" else "min"
-        return _number(_given(node, 1, name, -1.0 if node.kind == "hardtanh" else None), graph) == 0
-    return False
+        found = _number(_given(node, 1, name, -1.0 if node.kind == "hardtanh" else None), graph) == 0
+    else:
+        found = node.kind in ("relu", "relu6")
+    return operands[0] if found and operands else None
 
 
-def rectified(node: Node, values: Mapping[str, Any], rule: Rule) -> Tensor:
+def rectified(node: Node, operand: str, values: Mapping[str, Any], rule: Rule) -> Tensor:
     """The value of a rectifier, made so that a signal goes back by a rule.
 
     Args:
         node: a rectifier.
+        operand: what it rectifies.
         values: of what it reads.
         rule: "gradient" lets through where the forward pass did. "deconvnet" lets through what is positive of the
             signal itself. "guided backpropagation" lets through where both do.
     """
     if rule == "deconvnet":
-        assert isinstance(node.args[0], Ref)
         with torch.no_grad():
             value = run(node, values)
-        through: Tensor = _PositiveSignal.apply(values[node.args[0].name], value)  # type: ignore[no-untyped-call]
+        through: Tensor = _PositiveSignal.apply(values[operand], value)  # type: ignore[no-untyped-call]
         return through
     made: Tensor = run(node, values)
     if rule == "guided backpropagation" and made.requires_grad:
@@ -128,7 +134,7 @@ def check_rules(graph: Graph, nodes: Sequence[Node], rule: Rule, smooth: Smooth)
     strange, bent = [], []
     rectifiers = 0
     for node, operands in _on_the_way(graph, nodes):
-        if is_rectifier(node, graph):
+        if rectified_by(node, graph) is not None:
             rectifiers += 1
         elif node.kind in IN_A_RECTIFIERS_PLACE:
             strange.append(node)
@@ -149,17 +155,23 @@ def check_rules(graph: Graph, nodes: Sequence[Node], rule: Rule, smooth: Smooth)
     return notes
 
 
-def _on_the_way(graph: Graph, nodes: Sequence[Node]) -> Iterator[tuple[Node, int]]:
-    """The nodes that a signal passes, each with how many of its operands the picture has a say in."""
+def _on_the_way(graph: Graph, nodes: Sequence[Node]) -> list[tuple[Node, int]]:
+    """The nodes that a signal from the last one passes, each with how many operands the picture has a say in."""
     told, carrying = set(graph.inputs), set(graph.inputs)
+    operands = {}
     for node in nodes:
-        operands = sum(name in told for name in _names((*node.args, *node.kwargs.values())))
-        if operands:
+        operands[node.name] = sum(name in told for name in _names((*node.args, *node.kwargs.values())))
+        if operands[node.name]:
             told.add(node.name)
         row = TABLE.get(node.op)
         if any(name in carrying for name in node.inputs) and (row is None or row.vjp is not None):
             carrying.add(node.name)
-            yield node, operands
+    reached, found = {nodes[-1].name}, []
+    for node in reversed(nodes):
+        if node.name in reached & carrying:
+            reached |= set(node.inputs)
+            found.append((node, operands[node.name]))
+    return found[::-1]
 
 
 def _names(arguments: Collection[Argument]) -> Iterator[str]:
@@ -176,12 +188,20 @@ def _given(node: Node, number: int, name: str, default: Argument = None) -> Argu
 
 
 def _number(argument: Argument, graph: Graph) -> float | None:
-    """A bound as a number; None where there is none, or it differs from place to place."""
+    """A bound as a number; None where there is none, it differs from place to place, or it is computed."""
     if isinstance(argument, int | float):
         return float(argument)
-    if isinstance(argument, Ref) and argument.name in graph.constants:
+    if not isinstance(argument, Ref):
+        return None
+    if argument.name in graph.constants:
         array = graph.constants[argument.name].array
         return float(array.flat[0]) if array.size and (array == array.flat[0]).all() else None
+    if argument.name in graph:
+        node = graph.node(argument.name)
+        if node.kind in ("zeros", "zeros_like", "new_zeros"):
+            return 0.0
+        if node.kind in SAME_MEMORY | {"clone", "lift_fresh_copy", "expand", "expand_as", "_to_copy"}:
+            return _number(node.args[0], graph)
     return None
 
 
