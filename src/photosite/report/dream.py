@@ -12,7 +12,7 @@ from photosite.report.figures import figure
 from photosite.report.numbers import number
 from photosite.report.page import fill
 from photosite.report.sheet import path
-from photosite.trace.dream import Box, Dreamt, DreamTrace, Real, dream_lines, times_as_much, verdict
+from photosite.trace.dream import Dreamt, DreamTrace, Real, Seen, dream_lines, times_as_much, verdict
 
 HIGH = 24
 """Height of the box that the curve is drawn in."""
@@ -27,6 +27,7 @@ def render(trace: DreamTrace) -> str:
         The whole page, encodable as UTF-8, with style, script and pictures inside.
     """
     first = trace.dreams[0]
+    shown = trace.real[: 4 + -len(trace.dreams) % 4]  # with the dreams, whole rows of four
     best = trace.real[0] if trace.real else None
     return fill(
         "dream.html.j2",
@@ -34,8 +35,10 @@ def render(trace: DreamTrace) -> str:
             "trace": trace,
             "first": first,
             "dreams": [_dream(one, rank, trace) for rank, one in enumerate(trace.dreams, 1)],
-            "real": [_real(one) for one in trace.real],
-            "cropped": any(one.box is not None and not _all(one.box, trace.input_hw) for one in trace.real),
+            "real": [_real(one) for one in shown],
+            "cropped": any(one.box is not None for one in (first.seen, *(one.seen for one in shown))),
+            "beyond": any(_cut(one) for one in (*(one.seen for one in trace.dreams), *(one.seen for one in shown))),
+            "title": trace.target.split(", the mean")[0],
             "curve": _curve(trace),
             "lines": dream_lines(trace),
             "over_random": times_as_much(first.shown, first.random_max),
@@ -44,8 +47,9 @@ def render(trace: DreamTrace) -> str:
     )
 
 
-def _all(box: Box, input_hw: tuple[int, int]) -> bool:
-    return box == (0, 0, *input_hw)
+def _cut(seen: Seen) -> bool:
+    """Whether a place would see more, if the picture had no borders."""
+    return seen.field is not None and seen.field != seen.box
 
 
 def _dream(one: Dreamt, rank: int, trace: DreamTrace) -> dict[str, Any]:
@@ -62,8 +66,8 @@ def _dream(one: Dreamt, rank: int, trace: DreamTrace) -> dict[str, Any]:
     low = min(0.0, *(value for _, value in bars))
     wide = max(0.0, *(value for _, value in bars)) - low or 1.0
     where = None
-    if trace.unit is not None and one.box is not None and not _all(one.box, trace.input_hw):
-        top, left, bottom, right = one.box
+    if trace.unit is not None and one.seen.box is not None:
+        top, left, bottom, right = one.seen.box
         where = (left, top, right - left, bottom - top)
     return {
         "one": one,
@@ -71,6 +75,7 @@ def _dream(one: Dreamt, rank: int, trace: DreamTrace) -> dict[str, Any]:
         "figure": figure(one.tile),
         "verdict": verdict(one),
         "where": where,
+        "seen": _seen(one.seen),
         "bars": [
             {
                 "name": name,
@@ -85,7 +90,21 @@ def _dream(one: Dreamt, rank: int, trace: DreamTrace) -> dict[str, Any]:
 
 
 def _real(one: Real) -> dict[str, Any]:
-    return {"one": one, "figure": figure(one.tile), "value": number(one.value)}
+    return {"one": one, "seen": _seen(one.seen), "value": number(one.value)}
+
+
+def _seen(seen: Seen) -> dict[str, Any]:
+    """A part of a picture in the middle of all that a place would see, if the picture had no borders."""
+    made = figure(seen.tile)
+    top, left, bottom, right = seen.box or (0, 0, made.height, made.width)
+    y0, x0, y1, x1 = seen.field or (top, left, bottom, right)
+    return {
+        "uri": made.uri,
+        "view": (x0, y0, x1 - x0, y1 - y0),
+        "at": (left, top, right - left, bottom - top),
+        "cut": _cut(seen),
+        "hw": (bottom - top, right - left),
+    }
 
 
 def _curve(trace: DreamTrace) -> dict[str, Any]:

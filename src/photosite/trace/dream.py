@@ -17,6 +17,22 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What one place of a picture sees of it, cut out.
+
+    Attributes:
+        tile: the part; the whole picture where everything is seen, or that is not known.
+        box: the part: top, left, bottom, right, half open; None for the whole picture.
+        field: the same as if the picture had no borders, which may reach beyond them; None where that is larger than
+            the picture.
+    """
+
+    tile: Tile
+    box: Box | None
+    field: Box | None
+
+
+@dataclass(frozen=True)
 class Dreamt:
     """One result of a search.
 
@@ -33,8 +49,7 @@ class Dreamt:
         random_max: the largest of them.
         true: the PNG gives what was reached, to a hundredth.
         place: row and column where the target is largest in it; None without places.
-        box: what that place sees: top, left, bottom, right, half open; None where it sees everything, or that is not
-            known.
+        seen: what that place sees.
         alike: how alike its features are to those of the other results; None for a single one.
     """
 
@@ -50,7 +65,7 @@ class Dreamt:
     random_max: float
     true: bool
     place: tuple[int, int] | None
-    box: Box | None
+    seen: Seen
     alike: float | None
 
 
@@ -60,17 +75,15 @@ class Real:
 
     Attributes:
         name: of its file.
-        tile: what its place sees, cut out; the whole picture where that is everything.
+        seen: what its place sees.
         value: the activation.
         place: row and column where the target is largest in it, or the one asked for; None without places.
-        box: what that place sees.
     """
 
     name: str
-    tile: Tile
+    seen: Seen
     value: float
     place: tuple[int, int] | None
-    box: Box | None
 
 
 @dataclass(frozen=True)
@@ -210,13 +223,13 @@ def to_json(trace: DreamTrace) -> dict[str, Any]:
                 "over_random": _ratio(one.shown, one.random_max),
                 "over_real": None if best is None else _ratio(one.shown, best),
                 "place": _list(one.place),
-                "box": _list(one.box),
+                "box": _list(one.seen.box),
                 "alike": one.alike,
             }
             for one in trace.dreams
         ],
         "real": [
-            {"name": one.name, "activation": one.value, "place": _list(one.place), "box": _list(one.box)}
+            {"name": one.name, "activation": one.value, "place": _list(one.place), "box": _list(one.seen.box)}
             for one in trace.real
         ],
         "real_pictures": trace.real_count,

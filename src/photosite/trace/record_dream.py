@@ -20,7 +20,7 @@ from photosite.errors import ShapeError
 from photosite.graph.ir import Graph, Node
 from photosite.prep.load import load
 from photosite.prep.recipe import Picture, Recipe
-from photosite.trace.dream import Box, Dreamt, DreamTrace, Real
+from photosite.trace.dream import Box, Dreamt, DreamTrace, Real, Seen
 from photosite.trace.pictures import plain
 
 REAL = 8
@@ -138,28 +138,29 @@ def _dreamt(rank: int, found: Dream, back: float, through: float | None, one: Re
         random_max=found.random_max,
         true=found.true and same,
         place=found.place,
-        box=_box(one, found.place),
+        seen=_seen(one, found.place, found.picture, f"dream {rank}"),
         alike=found.alike,
     )
 
 
 def _real(real: RealPictures, number: int, one: ReceptiveField) -> Real:
-    """A real picture, cut down to what its place sees."""
-    place, picture = real.answers.places[number], real.pictures[number]
-    box = _box(one, place)
-    top, left, bottom, right = box or (0, 0, *picture.shape[:2])
-    return Real(
-        name=real.names[number],
-        tile=plain(real.names[number], picture[top:bottom, left:right]),
-        value=float(real.answers.values[number]),
-        place=place,
-        box=box,
-    )
+    place, name = real.answers.places[number], real.names[number]
+    seen = _seen(one, place, real.pictures[number], name)
+    return Real(name, seen, float(real.answers.values[number]), place)
 
 
-def _box(one: ReceptiveField, place: tuple[int, int] | None) -> Box | None:
-    """What a place sees, where that is known and has places."""
-    return None if place is None or one.grid is None or not one.known else one.unit_box(place)
+def _seen(one: ReceptiveField, place: tuple[int, int] | None, picture: Picture, name: str) -> Seen:
+    """What a place sees of a picture."""
+    height, width = picture.shape[:2]
+    box = None if place is None or one.grid is None or not one.known else one.unit_box(place)
+    if box is None or place is None or box == (0, 0, height, width):
+        return Seen(plain(name, picture), None, None)
+    top, left, bottom, right = box
+    (y0, y1), (x0, x1) = one.interval("y", place[0]), one.interval("x", place[1])
+    field: Box = (y0, x0, y1 + 1, x1 + 1)
+    holds = y0 <= top < bottom <= y1 + 1 and x0 <= left < right <= x1 + 1  # not so where it goes around a border
+    small = y1 - y0 < height and x1 - x0 < width
+    return Seen(plain(name, picture[top:bottom, left:right]), box, field if holds and small else None)
 
 
 def _through(recipe: Recipe | None, opened: Levels) -> Levels | None:
