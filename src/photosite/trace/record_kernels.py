@@ -11,7 +11,7 @@ import numpy.typing as npt
 from photosite import __version__
 from photosite.analysis.kernel_kinds import KINDS, by_orientation
 from photosite.analysis.kernels import LayerKernels
-from photosite.trace.canvas import DIVERGING, GRAY, NONFINITE, PAPER, Rgb, grid_of, pick
+from photosite.trace.canvas import DIVERGING, NONFINITE, PAPER, Rgb, grid_of, pick
 from photosite.trace.kernels import KernelsTrace, KernelTile
 from photosite.trace.notation import limits, number
 from photosite.trace.pictures import CLIPPED_SHARE, caption
@@ -21,6 +21,8 @@ BINS = 32
 """Steps of the histogram of strengths."""
 PLANES_AT_MOST = 16
 """Of kernels that are not in color, so many channels are drawn."""
+RULE: Rgb = np.array([227, 224, 216], np.uint8)
+"""Between the channels of a kernel: their zero is paper, and they are too small for a darker line."""
 
 
 def record_kernels(
@@ -110,7 +112,7 @@ def _drawn(kernels: npt.NDArray[Any], clipped: float = CLIPPED_SHARE) -> tuple[R
     maps = pick(shares, -1.0, 1.0, DIVERGING)
     maps[~finite] = NONFINITE
     maps = maps[:, :PLANES_AT_MOST]
-    return np.stack([grid_of(one, GRAY, aspect=1.0) for one in maps]), limit
+    return np.stack([grid_of(one, RULE, aspect=1.0) for one in maps]), limit
 
 
 def _scale(channels: int, limit: float, whose: str) -> str:
