@@ -99,8 +99,8 @@ def main() -> None:
     publish(
         "attributions",
         results,
-        notes=f"wanted: top activations at no less than half the speed of the bare passes; {len(given)} pictures of "
-        f"CIFAR-10's test set, photosite_resnet12, threads: {torch.get_num_threads()}; capture is included in top activations",
+        notes="wanted: top activations at no less than half the speed of the bare passes; capture is included in them; "
+        f"{len(given)} pictures of CIFAR-10's test set, photosite_resnet12, threads: {torch.get_num_threads()}",
     )
 
 
