@@ -96,7 +96,7 @@ def test_a_gabor_filter_of_a_first_layer_is_found_where_the_unit_looks() -> None
 
 
 class Closed(nn.Module):
-    """A unit whose ReLU is closed for every nearly gray picture; the gate is written in the way that is asked for."""
+    """A unit whose ReLU is closed for all faint noise; the gate is written in the way that is asked for."""
 
     def __init__(self, gate: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
@@ -300,16 +300,16 @@ class Root(nn.Module):
     """Its gradient becomes infinite at 0, its value NaN below."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return (0.7 - x).sqrt()
+        return (0.95 - x).sqrt()
 
 
 def test_numbers_that_are_not_finite_end_the_search_and_are_said() -> None:
-    search = Search(steps=200, moves=0, rate=0.02)
+    search = Search(steps=200, moves=0)
     found = maximize(read(Root(), 1, 1, 8, 8), Root(), Target("sqrt", [-1.0]), search=search)
     assert len(found.notes) >= 1
     assert "no longer finite" in found.notes[0]
     assert np.isfinite(found.found[0].shown)
-    with pytest.raises(RangeError, match="sqrt is not finite for a nearly gray picture"):
+    with pytest.raises(RangeError, match="sqrt is not finite for faint noise"):
         maximize(read(Root(), 1, 1, 8, 8), Root(), Target("sqrt", 0), Preparation(mean=(-1.0,)), Search(steps=5))
 
 

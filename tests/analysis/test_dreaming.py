@@ -74,10 +74,10 @@ def test_colors_vary_without_each_other_and_the_first_is_gray() -> None:
 
 
 @pytest.mark.parametrize("side", [32, 33, 224])
-def test_the_start_is_nearly_gray_and_has_the_spectrum_of_photos(side: int) -> None:
+def test_the_start_is_faint_and_has_the_spectrum_of_photos(side: int) -> None:
     pictures = Canvas((4, 1, side, side), "fourier", 0)().detach()
     assert pictures.shape == (4, 1, side, side)
-    assert 0.35 < float(pictures.min()) < float(pictures.max()) < 0.65
+    assert 0.05 < float(pictures.std()) < 0.15
     amplitude = np.abs(np.fft.fft2(pictures[:, 0].numpy())).mean(0)
     assert amplitude[0, 2] / amplitude[0, 8] == pytest.approx(4, rel=0.9)
     assert amplitude[1:4, 1:4].mean() > 4 * amplitude[10:14, 10:14].mean()
@@ -86,9 +86,11 @@ def test_the_start_is_nearly_gray_and_has_the_spectrum_of_photos(side: int) -> N
 
 def test_a_bound_on_contrast_holds_and_is_a_bound() -> None:
     canvas = Canvas((2, 3, 16, 16), "pixels", 0, contrast=0.2)
+    with torch.no_grad():
+        canvas.numbers *= 0.1
     small = (canvas().detach() - 0.5).square().mean((1, 2, 3)).sqrt()
     with torch.no_grad():
-        canvas.numbers *= 50
+        canvas.numbers *= 500
     large = (canvas().detach() - 0.5).square().mean((1, 2, 3)).sqrt()
     assert bool((small < 0.1).all())  # not blown up
     assert bool(((large > 0.15) & (large <= 0.2 + 1e-6)).all())

@@ -264,7 +264,7 @@ class _Run:
     def _give_up(self, step: int) -> None:
         name = self.part.node.name
         if not self.best:
-            raise RangeError(f"dream: {name} is not finite for a nearly gray picture; nothing can be followed")
+            raise RangeError(f"dream: {name} is not finite for faint noise; nothing can be followed")
         self.notes.append(f"the search ended after {step} steps: {name} or its gradient was no longer finite")
 
 

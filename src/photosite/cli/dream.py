@@ -115,7 +115,7 @@ def _real(given: ModelInput, target: Target, place: Path, at_most: int, progress
     from photosite.analysis.dreaming.measure import measure
     from photosite.analysis.dreaming.preparation import Preparation
     from photosite.cli.picture_files import picture_files
-    from photosite.errors import PhotositeError, RangeError
+    from photosite.errors import PhotositeError, PictureError, RangeError
     from photosite.prep.load_many import load_many
     from photosite.trace.record_dream import RealPictures
 
@@ -129,7 +129,9 @@ def _real(given: ModelInput, target: Target, place: Path, at_most: int, progress
     with progress.status(f"opening {len(files)} pictures"):
         loaded = load_many((one.source() for one in files), then=lambda p: recipe.cropped(recipe.resized(p)))
         for index, found in loaded:
-            if isinstance(found, PhotositeError):
+            if isinstance(found, PictureError):
+                left_out.append(f"{files[index].name}: {found.code}: {found.detail}")
+            elif isinstance(found, PhotositeError):
                 left_out.append(f"{files[index].name}: {found}")
             elif found.shape != (height, width, 3):
                 left_out.append(f"{files[index].name}: becomes {found.shape[0]} × {found.shape[1]} pixels")

@@ -62,7 +62,7 @@ def _dream(one: Dreamt, rank: int, trace: DreamTrace) -> dict[str, Any]:
         bars.append((f"best of {number(trace.real_count)} real ones", trace.real[0].value))
     bars.append((f"best of {trace.randoms} random ones", one.random_max))
     bars.append((f"mean of {trace.randoms} random ones", one.random_mean))
-    bars.append(("nearly gray, at the start", one.start))
+    bars.append(("faint noise, at the start", one.start))
     low = min(0.0, *(value for _, value in bars))
     wide = max(0.0, *(value for _, value in bars)) - low or 1.0
     where = None

@@ -118,7 +118,7 @@ def record_dream(
         randoms=RANDOM,
         curve=tuple(tuple(float(look[k]) for k in order) for look in dreams.curve),
         curve_steps=dreams.curve_steps,
-        notes=dreams.notes,
+        notes=(*dreams.notes, *_beaten(dreams.found, real)),
         version=__version__,
     )
 
@@ -169,6 +169,14 @@ def _through(recipe: Recipe | None, opened: Levels) -> Levels | None:
         return None
     whole = np.stack([recipe.cropped(recipe.resized(picture)) for picture in opened])
     return None if whole.shape == opened.shape and np.array_equal(whole, opened) else whole
+
+
+def _beaten(found: Sequence[Dream], real: RealPictures | None) -> list[str]:
+    """Say so where a real picture gives more than what was found."""
+    best = real.answers.best(1) if real is not None else []
+    if real is None or not best or max(one.shown for one in found) >= real.answers.values[best[0]]:
+        return []
+    return ["a real picture gives more than any that was found: the search ended too early, or in the wrong place"]
 
 
 def _target(dreams: Dreams) -> str:

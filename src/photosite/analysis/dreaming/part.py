@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -67,12 +65,11 @@ class Part:
 
         Args:
             x: (B, C, H, W) of the captured shape, on the model's device; brought to its type.
-            relax: let gradients through ReLUs that are closed everywhere, see `relaxation`.
+            relax: let gradients through ReLUs that are closed, see `relaxation`.
         """
         values = {**self._state, self.graph.inputs[0]: x.to(self.dtype)}
         for number, one in enumerate(self.nodes):
-            call: Callable[[Node, dict[str, Tensor]], Tensor] = relaxed if relax and is_relu(one) else run
-            values[one.name] = call(one, values)
+            values[one.name] = relaxed(one, values) if relax and is_relu(one) else run(one, values)
             for name in one.inputs:
                 if self._last[name] == number:
                     values.pop(name, None)
