@@ -90,7 +90,7 @@ class FeatureReader:
             if layout != "as it is" and not place.layout:
                 raise ShapeError(f"features: {name} holds no map of places; ask for it as it is")
         kept = execute(self.graph, self.model, x, keep={place.node for place in wanted.values()}).kept
-        return {name: _laid_out(kept[place.node], place, layout).clone() for name, place in wanted.items()}
+        return {name: laid_out(kept[place.node], place, layout).clone() for name, place in wanted.items()}
 
 
 def features(model: nn.Module, x: Tensor, nodes: Sequence[str], layout: Layout = "NCHW") -> dict[str, Tensor]:
@@ -135,8 +135,14 @@ def side_by_side(maps: Iterable[Tensor], mode: str = "nearest") -> Tensor:
     )
 
 
-def _laid_out(value: Tensor, place: Place, layout: Layout) -> Tensor:
-    """A value in the layout that was asked for."""
+def laid_out(value: Tensor, place: Place, layout: Layout) -> Tensor:
+    """A value, or a gradient of it, in the layout that is asked for.
+
+    Args:
+        value: as the model has it.
+        place: where its places lie.
+        layout: "NCHW", "tokens" or "as it is".
+    """
     if layout == "as it is":
         return value
     rows, columns = place.grid
