@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from photosite.analysis.activation_maximization import Dreams, Search, gain, maximize
+from photosite.analysis.activation_maximization import Dreams, Search, _notes, gain, maximize
 from photosite.analysis.dreaming.objective import Target
 from photosite.analysis.dreaming.parameterization import KINDS, Kind
 from photosite.analysis.dreaming.preparation import Preparation
@@ -365,3 +366,16 @@ def test_what_no_gradient_comes_from_is_refused() -> None:
 def test_a_search_that_cannot_be_run_is_refused(wrong: dict[str, float], says: str) -> None:
     with pytest.raises(RangeError, match=says):
         Search(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_a_reader_should_know_is_said_for_one_and_for_several() -> None:
+    model = small()
+    one = maximize(read(model, 1, 3, 32, 32), model, Target("2", 1), search=Search(steps=6))
+    two = maximize(read(model, 2, 3, 32, 32), model, Target("2", 1), search=Search(steps=6))
+    weak = [replace(found.found[0], shown=found.found[0].random_mean, moved=-1.0) for found in (one, two)]
+    said = _notes(weak[:1]), _notes([weak[1], two.found[1]])
+    assert said[0][0] == "the picture gives no more than the best of 64 random pictures of the same spectrum"
+    assert said[1][0].startswith("1 of 2 pictures give no more")
+    assert said[0][-1] == "the picture loses more than half when moved or turned a little"
+    untrue = _notes([replace(one.found[0], reached=9.0)])
+    assert "the picture loses or gains more than 1% when rounded to 8 bits" in untrue

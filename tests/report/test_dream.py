@@ -193,3 +193,13 @@ def test_pictures_of_other_channels_have_no_page() -> None:
 def test_the_page_is_written_without_torch() -> None:
     code = "import sys, photosite.report.dream; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_where_a_real_picture_gives_more_it_is_said() -> None:
+    good = found()
+    weak = replace(good.found[0], shown=-9.0)
+    trace = traced(dreams=replace(good, found=(weak,)))
+    assert any("a real picture gives more than any that was found" in note for note in trace.notes)
+    assert "a real picture gives more" in Reader(render(trace)).text
+    usual = traced()
+    assert any("a real picture" in note for note in usual.notes) == (usual.dreams[0].shown < usual.real[0].value)

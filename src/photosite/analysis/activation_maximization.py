@@ -312,18 +312,23 @@ def _refuse_dead(run: _Run, found: Sequence[Dream]) -> None:
 
 def _notes(found: Sequence[Dream]) -> list[str]:
     """What a reader should know of the results, in sentences."""
-    notes = []
-    beaten = sum(not one.above_random for one in found)
-    if beaten:
-        random = f"the best of {RANDOM} random pictures of the same spectrum"
-        notes.append(f"{beaten} of {len(found)} give no more than {random}")
-    untrue = sum(not one.true for one in found)
-    if untrue:
-        notes.append(f"{untrue} of {len(found)} lose or gain more than {TRUE_WITHIN:.0%} when rounded to 8 bits")
-    fragile = sum(one.moved < one.shown / 2 for one in found if one.shown > 0)
-    if fragile:
-        notes.append(f"{fragile} of {len(found)} lose more than half when moved or turned a little")
-    return notes
+
+    def said(count: int, one: str, several: str) -> list[str]:
+        if not count:
+            return []
+        return [f"the picture {one}" if len(found) == 1 else f"{count} of {len(found)} pictures {several}"]
+
+    random = f"no more than the best of {RANDOM} random pictures of the same spectrum"
+    rounded = f"more than {TRUE_WITHIN:.0%} when rounded to 8 bits"
+    return [
+        *said(sum(not one.above_random for one in found), f"gives {random}", f"give {random}"),
+        *said(sum(not one.true for one in found), f"loses or gains {rounded}", f"lose or gain {rounded}"),
+        *said(
+            sum(one.moved < one.shown / 2 for one in found if one.shown > 0),
+            "loses more than half when moved or turned a little",
+            "lose more than half when moved or turned a little",
+        ),
+    ]
 
 
 def _channels_last(graph: Graph) -> bool:

@@ -39,6 +39,7 @@ def render(trace: DreamTrace) -> str:
             "cropped": any(one.box is not None for one in (first.seen, *(one.seen for one in shown))),
             "beyond": any(_cut(one) for one in (*(one.seen for one in trace.dreams), *(one.seen for one in shown))),
             "title": trace.target.split(", the mean")[0],
+            "hatch": max(trace.size or trace.input_hw) / 200,
             "curve": _curve(trace),
             "lines": dream_lines(trace),
             "over_random": times_as_much(first.shown, first.random_max),

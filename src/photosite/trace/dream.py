@@ -145,11 +145,12 @@ class DreamTrace:
 def times_as_much(value: float, base: float) -> str:
     """Compare two activations in words; a ratio only where both are above 0.
 
-    >>> times_as_much(6, 1.5), times_as_much(1, -2), times_as_much(-1, -0.5)
-    ('4 times as much', '3 more', '0.5 less')
+    >>> times_as_much(6, 1.5), times_as_much(1, 3000), times_as_much(1, -2), times_as_much(-1, -0.5)
+    ('4 times as much', '0.000333 times as much', '3 more', '0.5 less')
     """
     if base > 0 and value > 0:
-        return f"{number(round(value / base, 2))} times as much"
+        ratio = float(f"{value / base:.3g}")
+        return f"{number(ratio)} times as much"
     return f"{number(abs(value - base))} {'more' if value >= base else 'less'}"
 
 

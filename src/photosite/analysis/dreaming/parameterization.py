@@ -28,7 +28,7 @@ START = 0.5
 """Deviation of the numbers that a search begins with: faint noise, with a fifth of the contrast that is possible.
 
 Nearly gray, as others begin, a channel that is mostly closed shows so few open places that a search goes by them alone:
-channel 2 behind our encoder's first ReLU then ends at a seventieth of what it reaches from here.
+channel 2 behind our encoder's first ReLU then ends at a sixtieth of what it reaches from here.
 """
 TINY = 1e-12
 
