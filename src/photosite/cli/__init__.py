@@ -14,6 +14,7 @@ from cyclopts import App
 
 from photosite import __version__
 from photosite.cli.dream import dream
+from photosite.cli.explain import explain
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
 from photosite.cli.golden import conform, golden
@@ -46,6 +47,7 @@ app.command(pixels)
 app.command(inspect)
 app.command(field)
 app.command(kernels)
+app.command(explain)
 app.command(why)
 app.command(dream)
 app.command(verify)

@@ -160,6 +160,10 @@ def test_the_last_block_of_a_transformer_is_refused_with_a_better_one() -> None:
     assert "all zeros, as before training" in explain(zero, x)[0].refused
 
 
+def test_a_layer_of_one_place_is_no_map() -> None:
+    assert "single place" in explain(network("resnet18"), torch.randn(1, 3, 32, 32))[0].refused
+
+
 def test_cam_is_refused_where_the_head_is_not_linear() -> None:
     x = torch.randn(1, 3, 64, 64)
     assert not explain(network("resnet18"), x, "cam", 3)[0].refused

@@ -343,6 +343,8 @@ class Explainer:
         )
         if not refused and not np.isfinite(values).all():
             refused = "the map is not finite"
+        if not refused and place.grid == (1, 1):
+            refused = f"{place.node} has a single place, so that a map of it says nothing; take a larger input or layer"
         if not refused and not (values > 0).any():
             refused = "no place speaks for the class: the map is nowhere above 0"
         placing, notes = self._placed(place)
