@@ -196,7 +196,7 @@ def test_any_number_of_channels_and_any_size(channels: int, side: int, kind: Kin
 
 def test_the_model_is_left_as_it_was_and_its_relus_in_place_do_no_harm() -> None:
     model = nn.Sequential(small(), nn.Dropout(0.5), nn.BatchNorm1d(4)).train()
-    model[0].requires_grad_(False)
+    model[0][0].bias.requires_grad_(False)
     model[0][0].weight.grad = torch.ones_like(model[0][0].weight)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     flags = [(one.training, [p.requires_grad for p in one.parameters(recurse=False)]) for one in model.modules()]
