@@ -122,14 +122,19 @@ def test_patches_have_no_direction(side: int, color: list[float]) -> None:
             assert (found.kind, found.orientation, found.frequency) == ("blob", None, None)
 
 
-@pytest.mark.parametrize("side", [7, 9, 11])
-def test_rings_and_crosses_have_no_one_direction(side: int) -> None:
-    ring = patch(side, 0.12 * side) * 4 - patch(side, 0.24 * side)
-    cross = stripes(side, 20, 0.25, 0.4, 0.3 * side) + stripes(side, 110, 0.25, 1.0, 0.3 * side)
+@pytest.mark.parametrize("side", [3, 5, 7, 9, 11])
+def test_rings_crosses_and_bars_have_no_one_direction(side: int) -> None:
+    rings = [patch(side, a * side) * b**2 - patch(side, a * b * side) for a, b in ((0.1, 1.5), (0.12, 2), (0.15, 2))]
     board = np.cos(np.pi * np.add.outer(np.arange(side), np.arange(side)))  # both diagonals alike
-    for pattern in (ring, cross, board):
+    bar = np.exp(-((np.arange(side) - side // 2) ** 2) / (0.02 * side**2)) * np.ones((side, 1))  # answers to plain gray
+    cross = stripes(side, 20, 0.25, 0.4, 0.3 * side) + stripes(side, 110, 0.25, 1.0, 0.3 * side)
+    for pattern in (*rings, board, board * patch(side, 0.2 * side), bar, *([cross] if side > 5 else [])):
         (found,) = fit_gabors(colored(pattern, np.ones(3))[None])
         assert found.orientation is None
+    if side <= 5:  # there stripes explain nearly all of a ring: it is the margin that tells
+        (found,) = fit_gabors(colored(rings[0], np.ones(3))[None])
+        assert found.explained > 0.9
+        assert found.margin < 0.01
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -156,7 +161,7 @@ def test_where_chance_is_not_measured_it_would_not_matter() -> None:
 def test_a_size_does_not_count_and_spacing_does() -> None:
     pattern = stripes(7, 30, 0.25, 0.3, 2.0)[None, None]
     plain, tiny, apart = (
-        fit_gabors(one, step)[0] for one, step in ((pattern, (1, 1)), (pattern * 1e-9, (1, 1)), (pattern, (2, 2)))
+        fit_gabors(one, step)[0] for one, step in ((pattern, (1, 1)), (pattern * 1e-200, (1, 1)), (pattern, (2, 2)))
     )
     assert plain.orientation == pytest.approx(tiny.orientation, abs=1e-6)
     assert plain.frequency == tiny.frequency
@@ -166,13 +171,15 @@ def test_a_size_does_not_count_and_spacing_does() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 3, 1, 1), (2, 3, 2, 2), (2, 3, 1, 7)])
 def test_what_is_too_small_has_no_direction(shape: tuple[int, ...]) -> None:
-    assert [found.kind for found in fit_gabors(np.random.default_rng(0).normal(size=shape))] == ["none", "none"]
+    made = np.random.default_rng(0).normal(size=shape) * 0.01 + np.array([1.0, -1, 0, 1, -1, 0, 1])[: shape[3]]
+    assert [found.kind for found in fit_gabors(made)] == ["none", "none"]
 
 
 def test_nothing_and_no_numbers() -> None:
     kernels = np.zeros((3, 1, 7, 7))
     kernels[1, 0, 3, 3] = np.nan
     kernels[2, 0] = stripes(7, 90, 0.25, 0, 2)
-    assert [found.kind for found in fit_gabors(kernels)] == ["none", "none", "oriented"]
+    with np.errstate(all="raise", under="ignore"):
+        assert [found.kind for found in fit_gabors(kernels)] == ["none", "none", "oriented"]
     with pytest.raises(ShapeError, match=r"wants patterns \(O, C, K, K\), none of them empty, got \(3, 7, 7\)"):
         fit_gabors(kernels[:, 0])
