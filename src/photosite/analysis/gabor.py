@@ -29,6 +29,8 @@ NOISE_QUANTILE = 0.99
 """Where chance alone could reach `EXPLAINED`, a fit has to be better than that share of the fits to noise."""
 VALUES_SURE = 120
 """A pattern of so many values or more is not reached by chance: fits to noise of 5 × 5 × 5 values stay below 0.6."""
+HOPELESS = 0.2
+"""A pattern of which no start explains this share is not fitted further: three times as much is out of reach."""
 APART = 30.0
 """Degrees from which on stripes count as those of another direction."""
 MARGIN = 0.1
@@ -49,9 +51,10 @@ class GaborFit:
         kind: "oriented", "blob", or "none" where neither fits.
         orientation: of the stripes in degrees, 0 … 180, counterclockwise from horizontal; None unless oriented.
         frequency: in cycles a pixel, of the stripes that the fit answers to most; None unless oriented.
-        explained: the share of the pattern's energy that the named fit has; the best of stripes where none is named.
+        explained: the share of the pattern's energy that the named fit has; that of some stripes where none is named.
         wanted: the least share for which anything is named, by size.
-        margin: how much more of the energy stripes of that direction explain than those of any other.
+        margin: how much more of the energy stripes of that direction explain than those of any other; 0 where they
+            explain less than `EXPLAINED`.
         center: of the Gaussian: y and x in pixels from the middle of the pattern.
         spread: its standard deviations, across the stripes and along them, in pixels.
         phase: of the stripes at the center, in degrees: 0 and 180 are a ridge, 90 and 270 an edge.
@@ -190,24 +193,34 @@ def _some(w: Array, places: Array, grid: Array, bounds: Array, free: list[int], 
     basis, _ = _basis(grid, places, stripes)
     products = np.einsum("ncp,akp->ncak", w, basis, optimize=True)
     share = _largest(np.einsum("ncaj,ncak->najk", products, products)) / (w**2).sum((1, 2))[:, None]
-    parameters = _refined(w, places, grid[share.argmax(1)], bounds, free, stripes)
+    parameters = grid[share.argmax(1)]
+    worth = share.max(1) >= HOPELESS
+    parameters[worth] = _refined(w[worth], places, parameters[worth], bounds, free, stripes)
     explained, model, color, waves = _linear(w, parameters, places, stripes)
-    margin = np.zeros(len(w))
-    if stripes:  # once more, kept away from that direction
-        near = parameters[:, 2:3] + np.radians(APART)
-        turned = near + (grid[:, 2] - near) % np.pi
-        allowed = turned <= near + np.pi - 2 * np.radians(APART) + 1e-9
-        other = np.where(allowed, share, -1).argmax(1)
-        start, (low, high) = grid[other], (np.repeat(one[None], len(w), 0) for one in bounds)
-        start[:, 2] = turned[np.arange(len(w)), other]
-        low[:, 2], high[:, 2] = near[:, 0], near[:, 0] + np.pi - 2 * np.radians(APART)
-        away = _refined(w, places, start, np.stack([low, high]), free, stripes)
-        margin = explained - _linear(w, away, places, stripes)[0]
+    margin, sure = np.zeros(len(w)), explained >= EXPLAINED
+    if stripes:
+        away = _away(w[sure], places, grid, share[sure], parameters[sure, 2:3], bounds, free)
+        margin[sure] = explained[sure] - _linear(w[sure], away, places, stripes)[0]
     return _Fits(parameters, explained, model, color, waves, margin)
 
 
+def _away(
+    w: Array, places: Array, grid: Array, share: Array, direction: Array, bounds: Array, free: list[int]
+) -> Array:
+    """The best stripes that are turned by `APART` degrees or more."""
+    apart = np.radians(APART)
+    turned = direction + apart + (grid[:, 2] - direction - apart) % np.pi
+    best = np.where(turned <= direction + np.pi - apart + 1e-9, share, -1).argmax(1)
+    start, (low, high) = grid[best], (np.repeat(one[None], len(w), 0) for one in bounds)
+    start[:, 2] = turned[np.arange(len(w)), best]
+    low[:, 2:3], high[:, 2:3] = direction + apart, direction + np.pi - apart
+    return _refined(w, places, start, np.stack([low, high]), free, True)
+
+
 def _refined(w: Array, places: Array, start: Array, bounds: Array, free: list[int], stripes: bool) -> Array:
-    """Damped least squares (Levenberg, Marquardt) for all patterns side by side."""
+    """Damped least squares (Levenberg, Marquardt) for all patterns side by side, of which there may be none."""
+    if len(w) == 0:
+        return start
     now, damping = start.copy(), np.full(len(w), 1e-2)
     explained, model, *_ = _linear(w, now, places, stripes)
     step = 1e-4
