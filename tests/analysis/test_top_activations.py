@@ -117,9 +117,10 @@ def test_prepared_batches_of_any_size_are_the_same() -> None:
         assert same(top_activations(model, parts, RECIPE, NODES, 3, batch=4), wanted)
     mixed = [*given[:6], (torch.from_numpy(x[6:20]), sizes[6:20]), *given[20:]]
     assert same(top_activations(model, mixed, RECIPE, NODES, 3, batch=4), wanted)
-    unsized = top_activations(model, [x], None, NODES, 3, batch=4)
-    assert torch.equal(unsized.largest["conv3"].pictures, wanted.largest["conv3"].pictures)
-    assert unsized.top("conv3", 0)[0].box is None
+    for recipe in (None, RECIPE):
+        unsized = top_activations(model, [x], recipe, NODES, 3, batch=4)
+        assert torch.equal(unsized.largest["conv3"].pictures, wanted.largest["conv3"].pictures)
+        assert unsized.top("conv3", 0)[0].box is None
 
 
 def test_boxes_are_the_exact_fields_in_the_photo() -> None:
@@ -136,6 +137,16 @@ def test_boxes_are_the_exact_fields_in_the_photo() -> None:
     # a photo 21 x 25 becomes 14 x 16 and loses a column on each side; a pixel is 3/2 high and 25/16 wide
     box = RECIPE.geometry((21, 25)).clipped_box(0, 8, 9, 14)
     assert box == (0, Fraction(225, 16), Fraction(27, 2), Fraction(375, 16))
+
+
+def test_boxes_end_where_the_photo_does() -> None:
+    padded = replace(RECIPE, size_hw=(10, 10))  # 10 pixels in the middle of 14
+    found = top_activations(network(), [np.zeros((20, 20, 3), np.uint8)], padded, ["head", "conv1"], 1)
+    assert found.top("head", 0)[0].box == (0, 0, 20, 20)
+    for channel in range(8):
+        top, left, bottom, right = found.top("conv1", channel)[0].box or (0, 0, 0, 0)
+        assert 0 <= top <= bottom <= 20
+        assert 0 <= left <= right <= 20
 
 
 def test_values_without_places_see_all_of_the_input() -> None:
