@@ -172,7 +172,8 @@ def test_a_size_does_not_count_and_spacing_does() -> None:
 @pytest.mark.parametrize("shape", [(2, 3, 1, 1), (2, 3, 2, 2), (2, 3, 1, 7)])
 def test_what_is_too_small_has_no_direction(shape: tuple[int, ...]) -> None:
     made = np.random.default_rng(0).normal(size=shape) * 0.01 + np.array([1.0, -1, 0, 1, -1, 0, 1])[: shape[3]]
-    assert [found.kind for found in fit_gabors(made)] == ["none", "none"]
+    for patterns in (made, np.ones(shape)):
+        assert [found.kind for found in fit_gabors(patterns)] == ["none", "none"]
 
 
 def test_nothing_and_no_numbers() -> None:
