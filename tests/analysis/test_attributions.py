@@ -56,6 +56,7 @@ def test_captum_says_the_same_of_a_unit_inside() -> None:
     assert_close(found.heat, found.values.abs().amax(1))
 
 
+@pytest.mark.slow
 def test_all_that_is_attributed_is_the_difference_of_the_outputs() -> None:
     """Rectifiers make the gradient jump on the way, and every jump costs a part of a step.
 

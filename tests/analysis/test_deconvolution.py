@@ -102,7 +102,9 @@ def test_however_it_is_written(method: Method, peer: str) -> None:
             assert apart(theirs, wanted) < OF_THE_LARGEST
 
 
-@pytest.mark.parametrize("name", ["vgg11", "resnet18", "densenet121", "mobilenet_v2"])
+@pytest.mark.parametrize(
+    "name", ["vgg11", "resnet18", pytest.param("densenet121", marks=pytest.mark.slow), "mobilenet_v2"]
+)
 def test_torchvisions_networks(name: str) -> None:
     """VGG and ResNet as captum has them. DenseNet ends with a function, MobileNet has ReLU6, which captum overlooks.
 

@@ -50,7 +50,7 @@ def trained(name: str) -> nn.Module:
     return model.eval()
 
 
-@pytest.mark.parametrize("name", ["bicubic", ALIASED])
+@pytest.mark.parametrize("name", [pytest.param("bicubic", marks=pytest.mark.slow), ALIASED])
 def test_the_same_pictures_are_nearest(name: str) -> None:
     found = infer_resize(trained(name), ways(0), CLAIMED)
     assert next(iter(found.divergences)) == name

@@ -68,7 +68,7 @@ def changed_patches(name: str, before_: np.ndarray, after_: np.ndarray) -> set[t
 
 
 @pytest.mark.parametrize("name", [name for name in list_front_ends() if front_end(name).window[0] == 0])
-@pytest.mark.parametrize("size_hw", [(120, 90), (97, 400), (500, 333), (448, 448)])
+@pytest.mark.parametrize("size_hw", [(97, 400), (448, 448)])
 def test_a_pixel_changes_the_input_of_its_tokens_alone(name: str, size_hw: tuple[int, int]) -> None:
     """Through `prepare`, to the last number; black around a white pixel, so that every weight shows."""
     one, picture = front_end(name), np.full((*size_hw, 3), 128, np.uint8)
@@ -92,7 +92,7 @@ def test_a_pixel_changes_the_input_of_its_tokens_alone(name: str, size_hw: tuple
         assert bool(found) == bool(expected)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(name=NAMES, size_hw=SIZES, data=st.data())
 def test_a_row_changes_all_tokens_that_see_it_well(name: str, size_hw: tuple[int, int], data: st.DataObject) -> None:
     """Of a row of the photo that changes everywhere, each token shows it whose kernel gives it enough weight."""

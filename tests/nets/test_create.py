@@ -49,7 +49,15 @@ def test_other_channels_are_adapted_as_timm_does(name: str, channels: int, tmp_p
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet18", "vgg11", "alexnet", "convnext_tiny", "efficientnet_b0", "vit_tiny_patch16_224"]
+    "name",
+    [
+        "resnet18",
+        pytest.param("vgg11", marks=pytest.mark.slow),
+        "alexnet",
+        "convnext_tiny",
+        "efficientnet_b0",
+        "vit_tiny_patch16_224",
+    ],
 )
 def test_another_number_of_classes_leaves_the_last_layer_drawn_and_says_so(name: str, tmp_path: Path) -> None:
     first = create_model(name)

@@ -195,7 +195,10 @@ def test_a_tensor_that_is_missing_or_strange_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("classes", [None, 10, 0])
-@pytest.mark.parametrize("name", ["convnext_tiny", "vgg11", "vgg11_bn"])
+@pytest.mark.parametrize(
+    "name",
+    ["convnext_tiny", pytest.param("vgg11", marks=pytest.mark.slow), pytest.param("vgg11_bn", marks=pytest.mark.slow)],
+)
 def test_timms_names_of_convolutional_networks(name: str, classes: int | None, tmp_path: Path) -> None:
     small: dict[str, Any] = {"depths": (1, 2, 2, 1), "dims": (16, 32, 48, 64)} if name == "convnext_tiny" else {}
     peer = drawn(library("timm").create_model(name, **small, **({} if classes is None else {"num_classes": classes})))

@@ -52,7 +52,7 @@ def made_by(name: str, folder: Path, **changes: Any) -> str:
     return f"{found.stage}: {found.said}"
 
 
-@pytest.mark.parametrize("name", ["qwen2-vl", "smolvlm", "llava-1.5", "internvl2"])
+@pytest.mark.parametrize("name", ["qwen2-vl", pytest.param("smolvlm", marks=pytest.mark.slow), "llava-1.5"])
 def test_wrong_constants_are_named(name: str, tmp_path: Path) -> None:
     right = front_end(name).interpolation
     wrong = "bilinear" if right != "bilinear" else "bicubic"

@@ -222,7 +222,7 @@ def rank_correlation(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -
         a: (n,).
         b: (n,).
 
-    >>> rank_correlation(np.array([1.0, 2.0, 9.0]), np.array([5.0, 6.0, 7.0]))
+    >>> round(rank_correlation(np.array([1.0, 2.0, 9.0]), np.array([5.0, 6.0, 7.0])), 6)
     1.0
     """
     ranks = [_ranks(np.asarray(one, np.float64)) for one in (a, b)]
