@@ -10,6 +10,7 @@ import operator
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy.typing as npt
@@ -163,6 +164,7 @@ def run(node: Node, values: Mapping[str, Any]) -> Any:
     return operation(node.op)(*thaw(node.args, values), **thaw_map(node.kwargs, values))
 
 
+@cache
 def operation(op: str) -> Callable[..., Any]:
     """The function behind a name such as "aten.conv2d.default"."""
     if op == "getitem":
