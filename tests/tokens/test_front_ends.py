@@ -11,6 +11,7 @@ from PIL import Image
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.prep.published import recipe_from_timm
 from photosite.tokens import front_end, list_front_ends
+from tests.peers import import_peer
 from tests.tokens.peers import PIXELS, photo, processor
 
 SIZES = ((224, 224), (336, 500), (600, 300), (97, 1100), (1024, 768), (31, 40), (300, 1501))
@@ -126,16 +127,37 @@ def test_counts_are_the_processors_at_any_size(height: int, width: int) -> None:
     assert front_end("internvl2").count((height, width)).tiles == rows * columns + (rows * columns > 1)
 
 
-@settings(deadline=None, max_examples=60)
-@given(height=st.integers(2, 3000), width=st.integers(2, 3000))
-def test_idefics_and_llava_next_count_as_their_processors_do(height: int, width: int) -> None:
+@settings(deadline=None, max_examples=100)
+@given(height=st.integers(1, 8000), width=st.integers(1, 8000))
+def test_idefics_llava_next_and_pixtral_count_as_their_processors_do(height: int, width: int) -> None:
     picture = np.broadcast_to(np.zeros(1, np.float32), (3, height, width))
     one = processor("idefics3.image_processing_pil_idefics3", "Idefics3ImageProcessorPil")
     module = __import__(type(one).__module__, fromlist=["x"])
-    first = module.get_resize_output_image_size(picture, 1456)
+    first = module.get_resize_output_image_size(picture, 1456) if min(height, width) > 3 else None
     (down, across), second = front_end("idefics3").resized(np.array([height]), np.array([width]))  # type: ignore[attr-defined]
-    assert (int(down[0]), int(across[0])) == first
+    assert first is None or (int(down[0]), int(across[0])) == first
     assert all(int(side[0]) % 364 == 0 for side in second)
+    for name, side in (("idefics3", 364), ("smolvlm", 384), ("smolvlm-256m", 512)):
+        sizes = {"size": {"longest_edge": 4 * side}, "max_image_size": {"longest_edge": side}}
+        tiles = one.get_number_of_image_patches(height, width, {"do_image_splitting": True, **sizes})[0]
+        assert front_end(name).count((height, width)).tiles == tiles
+    llava = import_peer("transformers").LlavaNextProcessor
+    next_one = llava.__new__(llava)  # its tokenizer is not needed to count
+    sizes = {"size": {"shortest_edge": 336}, "crop_size": {"height": 336, "width": 336}}
+    module = import_peer("transformers.models.llava_next")
+    next_one.image_processor = module.LlavaNextImageProcessorPil(**sizes)
+    next_one.patch_size, next_one.num_additional_image_tokens = 14, 0
+    next_one.vision_feature_select_strategy = "default"
+    wanted = int(next_one._get_number_of_features(height, width, 336, 336))
+    assert front_end("llava-next").count((height, width)).total == wanted
+    pixtral = __import__("transformers.models.pixtral.image_processing_pil_pixtral", fromlist=["x"])
+    if min(height, width) > 3:
+        down, across = pixtral.get_resize_output_image_size(picture, (1024, 1024), (16, 16))
+        if down and across:
+            assert front_end("pixtral").count((height, width)).total == down // 16 * (across // 16)
+        else:
+            with pytest.raises(RangeError, match="without pixels"):
+                front_end("pixtral").count((height, width))
 
 
 def test_newlines_end_each_row_of_llava_next() -> None:

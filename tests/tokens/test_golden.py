@@ -85,6 +85,11 @@ def raster(array: Any) -> Any:
     raise AssertionError(array.shape)
 
 
+def late_exchange(array: Any) -> Any:
+    """Of rows of channel × time × row × column, the channels turned around."""
+    return array.reshape(len(array), 3, -1)[:, ::-1].reshape(array.shape)
+
+
 @pytest.mark.parametrize(
     ("stage", "mistake", "said"),
     [
@@ -92,6 +97,7 @@ def raster(array: Any) -> Any:
         ("stored", shorter, "its shape is (59, 80, 3), wanted (60, 80, 3)"),
         ("tiles", moved, "moved by 0 rows and 1 columns"),
         ("input", raster, "patches stand row by row, not by group"),
+        ("input", late_exchange, "blue and red are exchanged, after normalizing"),
     ],
 )
 def test_usual_mistakes_are_named(stage: str, mistake: Callable[[Any], Any], said: str, tmp_path: Path) -> None:

@@ -82,7 +82,6 @@ def dream(
         from photosite.analysis.receptive_field import ReceptiveFields
         from photosite.trace.dream import dream_lines, to_json
         from photosite.trace.record_dream import record_dream
-        from photosite.trace.save import dumps
 
         graph = given.graph(diverse)
         found, target = graph.find(node), Target(node, channel, place)
@@ -97,14 +96,10 @@ def dream(
     for line in trace.left_out:
         print(f"left out: {line}", file=sys.stderr)
     written = "" if out is None else _written(out, trace)
-    if json:
-        print(dumps(to_json(trace)))
-        return 0
-    from photosite.cli.photo import print_lines
+    from photosite.cli.photo import answer, print_lines
 
-    print_lines(dream_lines(trace), Console() if sys.stdout.isatty() else Console(width=140))
-    if written:
-        print(written)
+    console = Console() if sys.stdout.isatty() else Console(width=140)
+    answer(to_json(trace), lambda: print_lines(dream_lines(trace), console), json, written)
     return 0
 
 

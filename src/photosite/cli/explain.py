@@ -92,14 +92,10 @@ def explain(
         from photosite.report.explain import render
 
         written = write_page(out, "explain", render(trace), dumps(to_json(trace)))
-    if json:
-        print(dumps(to_json(trace)))
-        return 1 if trace.refused else 0
-    from photosite.cli.photo import print_lines
+    from photosite.cli.photo import answer, print_lines
 
-    print_lines(explanation_lines(trace), Console() if sys.stdout.isatty() else Console(width=140))
-    if written:
-        print(written)
+    console = Console() if sys.stdout.isatty() else Console(width=140)
+    answer(to_json(trace), lambda: print_lines(explanation_lines(trace), console), json, written)
     return 1 if trace.refused else 0
 
 

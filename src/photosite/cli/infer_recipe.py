@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from torch import nn
 
     from photosite.analysis.recipe_inference import Candidate, Inference
     from photosite.analysis.resize_inference import ResizeInference
+    from photosite.cli.picture_files import PictureFile
     from photosite.prep.recipe import Picture, Recipe
 
 
@@ -52,13 +52,14 @@ def infer_recipe(
     from photosite.analysis.recipe_inference import LEAST_PICTURES
     from photosite.analysis.recipe_inference import infer_recipe as infer
     from photosite.analysis.resize_inference import infer_resize
+    from photosite.cli.picture_files import picture_files
     from photosite.errors import RangeError
     from photosite.nets.sources import find_model, find_recipe
 
     if at_most < LEAST_PICTURES:
         raise RangeError(f"--at-most wants at least {LEAST_PICTURES}, got {at_most}")
     chosen = find_recipe(recipe) if recipe else None
-    found = list(_entries(pictures))
+    found = [one for path in pictures for one in picture_files(path, "infer-recipe", full=True)]
     if len(found) < LEAST_PICTURES:
         raise RangeError(f"infer-recipe: wants at least {LEAST_PICTURES} pictures, got {len(found)}")
     found = [found[number * len(found) // at_most] for number in range(at_most)] if len(found) > at_most else found
@@ -115,61 +116,11 @@ def to_json(
     }
 
 
-class _Entry(NamedTuple):
-    """A picture that is not yet opened: what it is called, and how to get at it."""
-
-    name: str
-    source: Callable[[], Path | bytes]
-
-
 class _Opened(NamedTuple):
     """A picture of the input's size, and with each resize filter where it was large enough."""
 
     small: Picture
     ways: Mapping[str, Picture] | None
-
-
-def _entries(paths: tuple[Path, ...]) -> Iterator[_Entry]:
-    """All pictures of the files, folders and zips, in the order of their names."""
-    import zipfile
-
-    from photosite.cli.photo import printable
-    from photosite.errors import PhotositeError
-    from photosite.train.dataset import PICTURE_SUFFIXES
-
-    for path in paths:
-        if path.is_dir():
-            inside = [one for one in sorted(path.rglob("*")) if one.suffix.lower() in PICTURE_SUFFIXES]
-            if not inside:
-                raise PhotositeError(f"infer-recipe: {printable(path)} has no pictures in it")
-            yield from (_Entry(printable(one), lambda one=one: one) for one in inside)  # type: ignore[misc]
-        elif path.suffix.lower() == ".zip":
-            try:
-                with zipfile.ZipFile(path) as archive:
-                    names = sorted(archive.namelist())
-            except (OSError, zipfile.BadZipFile) as error:
-                raise PhotositeError(f"infer-recipe: {printable(path)} is no zip that opens: {error}") from error
-            names = [name for name in names if Path(name).suffix.lower() in PICTURE_SUFFIXES]
-            yield from (
-                _Entry(printable(path / name), lambda path=path, name=name: _member(path, name))  # type: ignore[misc]
-                for name in names
-            )
-        else:
-            yield _Entry(printable(path), lambda path=path: path)  # type: ignore[misc]
-
-
-def _member(path: Path, name: str) -> bytes:
-    """A picture's bytes out of a zip; none where they do not come out, which no decoder takes."""
-    import zipfile
-    import zlib
-
-    from photosite.train.dataset import MAX_MEMBER_BYTES
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return b"" if archive.getinfo(name).file_size > MAX_MEMBER_BYTES else archive.read(name)
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):  # RuntimeError: encrypted
-        return b""
 
 
 def _sized(model: str, network: nn.Module, chosen: Recipe | None, size: int | None) -> Recipe:
@@ -188,7 +139,7 @@ def _sized(model: str, network: nn.Module, chosen: Recipe | None, size: int | No
     return chosen
 
 
-def _opened(entries: list[_Entry], recipe: Recipe) -> tuple[list[_Opened], list[str]]:
+def _opened(entries: list[PictureFile], recipe: Recipe) -> tuple[list[_Opened], list[str]]:
     """Those that open, and a line for each that does not."""
     from photosite.analysis.resize_inference import resized_ways
     from photosite.errors import PictureError

@@ -72,12 +72,10 @@ def inspect(
         written = write_page(
             out, "inspect", render(model, shape, found, __version__), dumps(to_json(model, shape, found))
         )
-    if json:
-        print(dumps(to_json(model, shape, found)))
-        return 0
-    _show(model, shape, found, Console() if sys.stdout.isatty() else Console(width=140))
-    if written:
-        print(written)
+    from photosite.cli.photo import answer
+
+    console = Console() if sys.stdout.isatty() else Console(width=140)
+    answer(to_json(model, shape, found), lambda: _show(model, shape, found, console), json, written)
     return 0
 
 

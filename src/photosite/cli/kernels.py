@@ -68,16 +68,14 @@ def kernels(
         from photosite.report.kernels import render
 
         written = write_page(out, "kernels", render(trace), dumps(to_json(trace)))
-    if json:
-        print(dumps(to_json(trace)))
-        return 0
-    from photosite.cli.photo import print_lines
+    from photosite.cli.photo import answer, print_lines
 
-    print_lines(kernels_lines(trace), Console() if sys.stdout.isatty() else Console(width=140))
-    for note in trace.notes:
-        print(note)
-    if written:
-        print(written)
+    def show() -> None:
+        print_lines(kernels_lines(trace), Console() if sys.stdout.isatty() else Console(width=140))
+        for note in trace.notes:
+            print(note)
+
+    answer(to_json(trace), show, json, written)
     return 0
 
 

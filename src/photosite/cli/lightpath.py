@@ -63,12 +63,9 @@ def lightpath(
         from photosite.report.lightpath import render
 
         written = write_page(out, "lightpath", render(trace), dumps(to_json(trace)))
-    if json:
-        print(dumps(to_json(trace)))
-        return 0
-    _show(trace)
-    if written:
-        print(written)
+    from photosite.cli.photo import answer
+
+    answer(to_json(trace), lambda: _show(trace), json, written)
     return 0
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,6 +68,25 @@ def write_page(folder: Path, name: str, page: str, data: str) -> str:
     except OSError as error:
         raise PhotositeError(f"{name}: cannot write to {printable(folder)}: {error.strerror or error}") from error
     return f"report: {printable(folder / f'{name}.html')}"
+
+
+def answer(data: dict[str, Any], show: Callable[[], None], json: bool, written: str) -> None:
+    """Print what a command found: one JSON object, or words for people and where the page is.
+
+    Args:
+        data: what `--json` prints.
+        show: prints the words.
+        json: whether it was asked for.
+        written: the line that says where the page is; "" where none was written.
+    """
+    from photosite.trace.save import dumps
+
+    if json:
+        print(dumps(data))
+        return
+    show()
+    if written:
+        print(written)
 
 
 def print_lines(lines: Sequence[tuple[str, str]], console: Console) -> None:

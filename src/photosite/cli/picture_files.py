@@ -17,12 +17,13 @@ class PictureFile(NamedTuple):
     source: Callable[[], Path | bytes]
 
 
-def picture_files(path: Path, who: str) -> Iterator[PictureFile]:
+def picture_files(path: Path, who: str, *, full: bool = False) -> Iterator[PictureFile]:
     """All pictures of a file, a folder (with all that lies below) or a zip, in the order of their names.
 
     Args:
         path: of the file, the folder or the zip.
         who: the command, for what is said of an error.
+        full: whether names begin with `path`, as where several are given.
     Raises:
         PhotositeError: a folder or zip without pictures, or a zip that does not open.
     """
@@ -32,9 +33,12 @@ def picture_files(path: Path, who: str) -> Iterator[PictureFile]:
     from photosite.errors import PhotositeError
     from photosite.train.dataset import PICTURE_SUFFIXES
 
+    def named(inside: Path) -> str:
+        return printable(path / inside if full else inside)
+
     if path.is_dir():
         inside = [one for one in sorted(path.rglob("*")) if one.suffix.lower() in PICTURE_SUFFIXES]
-        found = [PictureFile(printable(one.relative_to(path)), lambda one=one: one) for one in inside]  # type: ignore[misc]
+        found = [PictureFile(named(one.relative_to(path)), lambda one=one: one) for one in inside]  # type: ignore[misc]
     elif path.suffix.lower() == ".zip":
         try:
             archive = zipfile.ZipFile(path)  # closed when the last of its pictures is forgotten
@@ -42,9 +46,9 @@ def picture_files(path: Path, who: str) -> Iterator[PictureFile]:
             raise PhotositeError(f"{who}: {printable(path)} is no zip that opens: {error}") from error
         names = sorted(archive.namelist())
         names = [name for name in names if Path(name).suffix.lower() in PICTURE_SUFFIXES and "__MACOSX" not in name]
-        found = [PictureFile(printable(Path(name)), lambda name=name: _member(archive, name)) for name in names]  # type: ignore[misc]
+        found = [PictureFile(named(Path(name)), lambda name=name: _member(archive, name)) for name in names]  # type: ignore[misc]
     else:
-        found = [PictureFile(printable(Path(path.name)), lambda: path)]
+        found = [PictureFile(printable(path if full else Path(path.name)), lambda: path)]
     if not found:
         raise PhotositeError(f"{who}: {printable(path)} has no pictures in it")
     yield from found

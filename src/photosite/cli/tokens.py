@@ -52,12 +52,9 @@ def tokens(
         from photosite.report.tokens import render
 
         written = write_page(out, "tokens", render(trace), dumps(to_json(trace)))
-    if json:
-        print(dumps(to_json(trace)))
-        return 0
-    _show(trace)
-    if written:
-        print(written)
+    from photosite.cli.photo import answer
+
+    answer(to_json(trace), lambda: _show(trace), json, written)
     return 0
 
 

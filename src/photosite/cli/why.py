@@ -73,14 +73,14 @@ def why(
         from photosite.report.why import render
 
         written = write_page(out, "why", render(trace, terms), dumps(to_json(trace, terms)))
-    if json:
-        print(dumps(to_json(trace, terms)))
-        return 0
-    console = Console() if sys.stdout.isatty() else Console(width=120)
-    for step in trace.steps[: depth or 1]:
-        _show(step.found, terms, console)
-    if written:
-        print(written)
+    from photosite.cli.photo import answer
+
+    def show() -> None:
+        console = Console() if sys.stdout.isatty() else Console(width=120)
+        for step in trace.steps[: depth or 1]:
+            _show(step.found, terms, console)
+
+    answer(to_json(trace, terms), show, json, written)
     return 0
 
 

@@ -71,6 +71,8 @@ def _candidates(
             if (mean, std) != (front_end.mean, front_end.std):
                 yield said, _packed(replace(front_end, mean=mean, std=std), pictures)
         whole = made["input"]
+        colors = whole if whole.ndim == 4 else whole.reshape(len(whole), 3, -1)
+        yield "blue and red are exchanged, after normalizing", colors[:, ::-1].reshape(whole.shape)
         if whole.ndim == 4:
             yield "rows and columns are exchanged", whole.swapaxes(2, 3)
         else:
