@@ -29,18 +29,21 @@ class PictureBatches:
         batch: how many inputs a batch has.
         like: a tensor of the device and the type that the inputs of pictures are to have; prepared ones keep theirs.
         first: the number of the first picture.
+        who: asks, for what is said of an error.
     Raises:
         RangeError: no picture came, or one without a recipe.
         ShapeError: something is no picture.
     """
 
-    def __init__(self, given: Iterable[Given], recipe: Recipe | None, batch: int, like: Tensor, first: int) -> None:
-        self.recipe, self.batch, self.like = recipe, batch, like
+    def __init__(
+        self, given: Iterable[Given], recipe: Recipe | None, batch: int, like: Tensor, first: int, who: str
+    ) -> None:
+        self.who, self.recipe, self.batch, self.like = who, recipe, batch, like
         self.first = first
         self.parts = self._parts(given)
         self.held = next(self.parts, None)
         if self.held is None:
-            raise RangeError("top activations: wants at least 1 picture, got none")
+            raise RangeError(f"{self.who}: wants at least 1 picture, got none")
         self.shape = (batch, *self.held[0].shape[1:])
         self.dtype = self.held[0].dtype
 
@@ -60,7 +63,7 @@ class PictureBatches:
             rows, given = part[0].to(self.dtype), part[1]
             if rows.shape[1:] != self.shape[1:]:
                 raise ShapeError(
-                    f"top activations: picture {number} gives an input {tuple(rows.shape[1:])}, "
+                    f"{self.who}: picture {number} gives an input {tuple(rows.shape[1:])}, "
                     f"the first one {self.shape[1:]}; use a recipe with a crop"
                 )
             begin = min(max(seen - number, 0), len(rows))
@@ -86,17 +89,17 @@ class PictureBatches:
             batch, sizes = one if isinstance(one, tuple) else (one, None)
             if isinstance(batch, np.ndarray) and batch.dtype == np.uint8 and batch.ndim == 3:
                 if self.recipe is None:
-                    raise RangeError("top activations: a picture wants a recipe; without one, give prepared batches")
+                    raise RangeError(f"{self.who}: a picture wants a recipe; without one, give prepared batches")
                 rows = torch.from_numpy(self.recipe(batch)).to(self.like.device, self.like.dtype)
                 yield rows, [(batch.shape[0], batch.shape[1])]
                 continue
             rows = torch.as_tensor(batch)
             if not rows.is_floating_point() or rows.ndim < 2:
                 raise ShapeError(
-                    f"top activations: wants pictures (H, W, 3) uint8 or prepared batches, got {tuple(rows.shape)} "
+                    f"{self.who}: wants pictures (H, W, 3) uint8 or prepared batches, got {tuple(rows.shape)} "
                     f"{rows.dtype}"
                 )
             if sizes is not None and len(sizes) != len(rows):
-                raise ShapeError(f"top activations: {len(rows)} pictures in a batch, and sizes of {len(sizes)}")
+                raise ShapeError(f"{self.who}: {len(rows)} pictures in a batch, and sizes of {len(sizes)}")
             known = [NO_SIZE] * len(rows) if sizes is None else [(int(h), int(w)) for h, w in sizes]
             yield rows.detach().to(self.like.device), known

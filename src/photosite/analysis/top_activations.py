@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,17 @@ import safetensors.numpy
 import torch
 from torch import Tensor, nn
 
-from photosite.analysis.aim import Unit, place_of
+from photosite.analysis.aim import Unit
 from photosite.analysis.features import Place
 from photosite.analysis.largest import Largest
+from photosite.analysis.layer_values import known_receptive_fields, like, places_of, up_to
 from photosite.analysis.picture_batches import NO_SIZE, Given, PictureBatches, Size
 from photosite.analysis.receptive_field import ReceptiveFields
-from photosite.errors import CaptureError, RangeError, ShapeError
+from photosite.errors import RangeError
 from photosite.files import write_whole
 from photosite.graph.capture import capture, unwrap
 from photosite.graph.execute import execute
-from photosite.graph.functional import functional
-from photosite.graph.ir import Graph, Node
+from photosite.graph.ir import Node
 from photosite.graph.read import model_tensors
 from photosite.prep.geometry import Box
 from photosite.prep.recipe import Recipe
@@ -167,7 +167,7 @@ def top_activations(
     for name, number, least in (("k", k, 1), ("batch", batch, 1), ("every", every, 1), ("first", first, 0)):
         if number < least:
             raise RangeError(f"top activations: wants {name} of at least {least}, got {number}")
-    rows = PictureBatches(pictures, recipe, batch, _like(model), first)
+    rows = PictureBatches(pictures, recipe, batch, like(model), first, "top activations")
     run = _Run(model, rows.shape, rows.dtype, recipe, nodes, k)
     path = None if state is None else Path(state)
     if path is not None and path.exists():
@@ -216,15 +216,13 @@ class _Run:
         k: int,
     ) -> None:
         self.model = model
-        graph = capture(model, torch.zeros(shape, dtype=dtype, device=_like(model).device))
+        graph = capture(model, torch.zeros(shape, dtype=dtype, device=like(model).device))
         wanted = {name: graph.find(name) for name in nodes}
         if not wanted:
             raise RangeError("top activations: wants at least 1 value to look at, got none")
-        fields = None
-        with contextlib.suppress(CaptureError):  # overwritten in a way that has no rule: then no place is known
-            fields = ReceptiveFields(functional(graph))
-        places = {name: _checked(place_of(node, fields, shape[0]), node, shape[0]) for name, node in wanted.items()}
-        self.graph = _up_to(graph, {node.name for node in wanted.values()})
+        fields = known_receptive_fields(graph)
+        places = places_of(wanted, fields, shape[0], "top activations")
+        self.graph = up_to(graph, {node.name for node in wanted.values()})
         self.found = TopActivations(k, places, fields, recipe)
         self.asked = {
             "nodes": {name: [place.node, place.layout, *place.grid, place.width] for name, place in places.items()},
@@ -294,12 +292,6 @@ def _read(path: Path) -> tuple[dict[str, Any], int, dict[str, npt.NDArray[Any]]]
         raise RangeError(f"top activations: {path} is no state of a run: {error}") from error
 
 
-def _like(model: nn.Module) -> Tensor:
-    """A tensor of the device and floating type of the model."""
-    tensors = model_tensors(unwrap(model)[0]).values()
-    return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(0))
-
-
 def _digest(model: nn.Module) -> str:
     """The same for the same weights."""
     digest = hashlib.blake2b(digest_size=16)
@@ -307,20 +299,3 @@ def _digest(model: nn.Module) -> str:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _up_to(graph: Graph, names: set[str]) -> Graph:
-    """A graph without what comes after the last of some nodes."""
-    last = max(number for number, node in enumerate(graph) if node.name in names)
-    return replace(graph, nodes=graph.nodes[: last + 1], outputs=(graph.nodes[last].name,), output_keys=("output",))
-
-
-def _checked(place: Place, node: Node, batch: int) -> Place:
-    """A place, if the value has channels there."""
-    if len(node.shapes) != 1 or not node.dtype.startswith(("float", "bfloat")):
-        raise ShapeError(f"top activations: {node.name} is not one value of real numbers")
-    if not place.layout and (len(node.shape) != 2 or node.shape[0] != batch):
-        raise ShapeError(
-            f"top activations: {node.name} {node.shape} holds no map of places, batch first, and no numbers"
-        )
-    return place
