@@ -19,6 +19,8 @@ class Probe:
         train_accuracy: of the pictures it was fitted to.
         train: how many these were.
         test: how many it had not seen.
+        strength: the C that was chosen: what the sum of the losses is multiplied by beside half the squared weights.
+            None where that is not known.
     """
 
     accuracy: float
@@ -27,6 +29,7 @@ class Probe:
     train_accuracy: float
     train: int
     test: int
+    strength: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
