@@ -38,8 +38,8 @@ class LogisticRegression:
     Attributes:
         weights: (D, K).
         biases: (K,).
-    Matches: scikit-learn's `LogisticRegression(C=C)`, probabilities to 1e-4; of two classes, for which it has one row of
-        weights and not two, its C is twice ours.
+    Matches: scikit-learn's `LogisticRegression(C=C)`, probabilities to 1e-4; of two classes, for which it has one row
+        of weights and not two, its C is twice ours.
     """
 
     def __init__(self, features: Tensor, labels: Tensor, C: float, start: Tensor | None = None) -> None:
