@@ -64,9 +64,9 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --no-build-isolation --editable '.[samples]'
 	@touch $@
 
-# torchvision, timm, open_clip and captum are peers that tests compare with. They want a torch of their own choosing, or
-# matplotlib, so they come without their dependencies.
+# torchvision, timm, open_clip, captum and grad-cam are peers that tests compare with. They want a torch of their own
+# choosing, or matplotlib, so they come without their dependencies; ttach is one of grad-cam's.
 $(VENV)/.dev: $(VENV)/.base
 	$(PIP) --no-build-isolation --editable '.[dev]'
-	$(PIP) --no-deps torchvision timm open_clip_torch captum
+	$(PIP) --no-deps torchvision timm open_clip_torch captum grad-cam ttach
 	@touch $@

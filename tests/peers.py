@@ -61,3 +61,19 @@ def import_captum() -> Any:
         names = [*(f"matplotlib{part}" for part in parts), "mpl_toolkits", "mpl_toolkits.axes_grid1"]
         sys.modules.update({name: MagicMock() for name in names if name not in sys.modules})
     return import_peer("captum.attr")
+
+
+def import_grad_cam() -> Any:
+    """Import pytorch_grad_cam; skip where it is missing.
+
+    It wants matplotlib and scikit-learn for what is not compared here; where they are missing, mocks stand there.
+    """
+    import_torchvision()
+    wanted = {
+        "matplotlib": ("", ".pyplot", ".lines"),
+        "sklearn": ("", ".decomposition"),
+    }
+    for name, parts in wanted.items():
+        if importlib.util.find_spec(name) is None:
+            sys.modules.update({f"{name}{part}": MagicMock() for part in parts if f"{name}{part}" not in sys.modules})
+    return import_peer("pytorch_grad_cam")

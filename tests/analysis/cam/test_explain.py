@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photosite.analysis.cam import METHODS, Explainer, Tap, explain, of_classes
+from photosite.analysis.cam import METHODS, Explainer, Explanation, Tap, explain, of_classes
 from photosite.analysis.cam.placing import fields, over_input, over_photo, tiles
 from photosite.analysis.features import laid_out
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.nets import create_model
 from photosite.prep.geometry import Geometry
-from tests.peers import import_captum, import_torchvision
+from tests.peers import import_captum, import_grad_cam, import_torchvision
 
 QUICK = ("gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "eigencam")
 
@@ -312,3 +316,57 @@ def test_where_places_lie() -> None:
     assert not np.isnan(photo[:, 76:524]).any()
     inside = over_input(values, tiles((7, 5), (448, 448)), (448, 448))
     np.testing.assert_allclose(photo[:, 76:524], inside, atol=1e-6)
+
+
+GRAD_CAM = {
+    "gradcam": "GradCAM",
+    "gradcam++": "GradCAMPlusPlus",
+    "hirescam": "HiResCAM",
+    "layercam": "LayerCAM",
+    "xgradcam": "XGradCAM",
+    "scorecam": "ScoreCAM",
+    "ablationcam": "AblationCAM",
+    "eigencam": "EigenCAM",
+}
+
+
+def drawn_by_grad_cam(theirs: Any, method: str, model: nn.Module, layer: str, x: Tensor, targets: list[int]) -> Any:
+    targets_of = sys.modules["pytorch_grad_cam.utils.model_targets"].ClassifierOutputTarget
+    with getattr(theirs, GRAD_CAM[method])(model, [model.get_submodule(layer)]) as cam:
+        return cam(x.clone(), [targets_of(one) for one in targets])
+
+
+def as_it_draws(one: Explanation) -> Any:
+    values = one.over_input()
+    return (values - values.min()) / (values.max() - values.min())
+
+
+@pytest.mark.parametrize("method", [name for name in GRAD_CAM if name != "eigencam"])
+def test_pytorch_grad_cam_gives_the_same(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = import_grad_cam()
+    # it stretches Score-CAM's masks with aligned corners, the paper's own code and we do not; that costs 0.0023 here
+    monkeypatch.setattr(nn, "UpsamplingBilinear2d", lambda size: nn.Upsample(size, mode="bilinear"))
+    model, x = network("resnet18"), torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    wanted = drawn_by_grad_cam(theirs, method, model, "layer3", x, [1, 4])  # scores above 0, see below
+    found = Explainer(model, x, layers="layer3")(x, method, [1, 4])
+    for (one,), there in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(as_it_draws(one), there, atol=1e-4)  # differences of scores, in single precision
+
+
+def test_a_score_below_0_does_not_turn_ablation_over() -> None:
+    theirs = import_grad_cam()
+    model, x = network("resnet18"), torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert float(model(x)[0, 7]) < -0.2
+    (wanted,) = drawn_by_grad_cam(theirs, "ablationcam", model, "layer3", x, [7])
+    one = Explainer(model, x, layers="layer3")(x, "ablationcam", 7)[0][0]
+    turned = replace(one, values=-one.values)
+    np.testing.assert_allclose(as_it_draws(turned), wanted, atol=1e-4)
+
+
+def test_pytorch_grad_cam_gives_the_same_direction_with_a_sign_by_chance() -> None:
+    theirs = import_grad_cam()
+    model, x = network("resnet18"), torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    wanted = drawn_by_grad_cam(theirs, "eigencam", model, "layer3", x, [1] * 4)
+    for (one,), there in zip(Explainer(model, x, layers="layer3")(x, "eigencam"), wanted, strict=True):
+        signs = [as_it_draws(replace(one, values=sign * one.values)) for sign in (1, -1)]
+        assert min(float(np.abs(drawn - there).max()) for drawn in signs) < 1e-4

@@ -66,7 +66,7 @@ def x_grad_cam(a: Tensor, g: Tensor) -> Tensor:
 
 
 def eigen_cam(a: Tensor, g: Tensor) -> Tensor:
-    """The direction in which the activations of all places vary most, whatever the score.
+    """How far each place lies from the mean in the direction in which activations vary most, whatever the score.
 
     The direction has no sign of its own; it is given the one in which strong activations are positive.
 
@@ -78,9 +78,9 @@ def eigen_cam(a: Tensor, g: Tensor) -> Tensor:
         places = one.flatten(1).T  # (h w, C)
         centered = places - places.mean(0)
         direction = torch.linalg.svd(centered, full_matrices=False).Vh[0]
-        projected = places @ direction
+        projected = centered @ direction
         strength = places.norm(dim=1)
-        together = ((projected - projected.mean()) * (strength - strength.mean())).sum()
+        together = (projected * (strength - strength.mean())).sum()
         maps.append((projected * (1 if together >= 0 else -1)).reshape(one.shape[1:]))
     return torch.stack(maps)
 

@@ -25,7 +25,8 @@ def score_cam(x: Tensor, a: Tensor, scored: Scored, batch: int = 16) -> Tensor:
         batch: inputs at once.
     Returns:
         (1, h, w).
-    Matches: pytorch-grad-cam `ScoreCAM`.
+    Matches: pytorch-grad-cam `ScoreCAM`, but for its masks, which are stretched with aligned corners; the paper's code
+        does as we do.
     Source: Wang et al. 2020.
     """
     large = F.interpolate(a.float(), size=x.shape[2:], mode="bilinear", align_corners=False)[0]
@@ -46,6 +47,8 @@ def ablation_cam(a: Tensor, base: Tensor, scored: Scored, batch: int = 16) -> Te
         batch: of them at once.
     Returns:
         (1, h, w).
+    Matches: pytorch-grad-cam `AblationCAM` where the score is above 0; where it is below, that divides by it all the
+        same, which turns the map over: what speaks against the class is shown as speaking for it.
     Source: Desai and Ramaswamy 2020.
     """
     channels = a.shape[1]
