@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from math import sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
+from photosite.analysis.plans.crew import blas_threads
 from photosite.analysis.representation.by_depth import Probe
 from photosite.errors import RangeError, ShapeError
 
 Labels = npt.NDArray[Any] | Sequence[Any]
+Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
@@ -23,6 +25,8 @@ VALIDATION_SHARE = 0.25
 """Of the pictures to learn from, so many choose C."""
 NORMAL_95 = 1.959964
 """Between this many deviations around the mean lie 95% of a normal distribution."""
+ALONE = 2**28
+"""Products of fewer multiply-adds take one thread: where others want the processors, two wait 30 times as long."""
 ROUNDING = 1e-7
 """A feature that varies by less than this share of its largest number is constant: float32 has no finer steps."""
 
@@ -42,15 +46,16 @@ class LogisticRegression:
         of weights and not two, its C is twice ours.
     """
 
-    def __init__(self, features: Tensor, labels: Tensor, C: float, start: Tensor | None = None) -> None:
+    def __init__(self, features: Array, labels: Indices, C: float, start: Array | None = None) -> None:
         N, D = features.shape
         K = int(labels.max()) + 1
-        wide = torch.cat([features, features.new_ones(N, 1)], 1)
-        wanted = torch.zeros(N, K, dtype=features.dtype).scatter_(1, labels[:, None], 1)
-        penalty = torch.full((D + 1, 1), 1 / (C * N), dtype=features.dtype)
+        wide = np.concatenate([features, np.ones((N, 1))], 1)
+        wanted = np.eye(K)[labels]
+        penalty = np.full((D + 1, 1), 1 / (C * N))
         penalty[-1] = 0
-        found = torch.zeros(D + 1, K, dtype=features.dtype) if start is None else start.clone()
+        found = torch.zeros(D + 1, K, dtype=torch.float64) if start is None else torch.from_numpy(start.copy())
         found.grad = torch.zeros_like(found)
+        now, slope = found.numpy(), found.grad.numpy()  # the same memory
         search = torch.optim.LBFGS(
             [found],
             max_iter=500,
@@ -61,23 +66,23 @@ class LogisticRegression:
         )
 
         def loss() -> float:
-            logits = (wide @ found).log_softmax(1)
-            assert found.grad is not None
-            found.grad.copy_(wide.T @ ((logits.exp() - wanted) / N) + penalty * found)
-            return float(-(logits * wanted).sum() / N + (penalty * found**2).sum() / 2)
+            logits = _log_softmax(wide @ now)
+            slope[:] = wide.T @ ((np.exp(logits) - wanted) / N) + penalty * now
+            return float(-(logits * wanted).sum() / N + (penalty * now**2).sum() / 2)
 
-        search.step(loss)  # type: ignore[no-untyped-call]
-        self.parameters = found.detach()
-        self.weights, self.biases = self.parameters[:-1], self.parameters[-1]
+        with blas_threads(1) if wide.size * K < ALONE else nullcontext():
+            search.step(loss)  # type: ignore[no-untyped-call]
+        self.parameters: Array = now
+        self.weights, self.biases = now[:-1], now[-1]
 
-    def probabilities(self, features: Tensor) -> Tensor:
+    def probabilities(self, features: Array) -> Array:
         """(N, K), of each class."""
-        return (features @ self.weights + self.biases).softmax(1)
+        found: Array = np.exp(_log_softmax(features @ self.weights + self.biases))
+        return found
 
-    def accuracy(self, features: Tensor, labels: Tensor) -> float:
+    def accuracy(self, features: Array, labels: Indices) -> float:
         """The share that is told right."""
-        right = (features @ self.weights + self.biases).argmax(1) == labels
-        return float(right.double().mean())
+        return float(((features @ self.weights + self.biases).argmax(1) == labels).mean())
 
 
 def linear_probe(
@@ -128,13 +133,13 @@ def linear_probe(
     train, test = split(classes, np.arange(len(classes)), test_share, random)
     C = _chosen(features, classes, train, sorted(strengths), random)
     fit, rest = _standardized(features, train, test)
-    learned = LogisticRegression(fit, torch.from_numpy(classes[train]), C)
-    accuracy = learned.accuracy(rest, torch.from_numpy(classes[test]))
+    learned = LogisticRegression(fit, classes[train], C)
+    accuracy = learned.accuracy(rest, classes[test])
     return Probe(
         accuracy=accuracy,
         interval=wilson(round(accuracy * len(test)), len(test)),
         chance=float(np.bincount(classes[test]).max() / len(test)),
-        train_accuracy=learned.accuracy(fit, torch.from_numpy(classes[train])),
+        train_accuracy=learned.accuracy(fit, classes[train]),
         train=len(train),
         test=len(test),
         strength=C,
@@ -205,20 +210,25 @@ def _chosen(
     if not len(aside):
         return 1.0
     x, rest = _standardized(features, fit, aside)
-    y, wanted = torch.from_numpy(classes[fit]), torch.from_numpy(classes[aside])
     best, chosen, start = -1.0, strengths[0], None
     for C in strengths:
-        learned = LogisticRegression(x, y, C, start)
-        accuracy, start = learned.accuracy(rest, wanted), learned.parameters
+        learned = LogisticRegression(x, classes[fit], C, start)
+        accuracy, start = learned.accuracy(rest, classes[aside]), learned.parameters
         if accuracy > best:
             best, chosen = accuracy, C
     return chosen
 
 
-def _standardized(features: npt.NDArray[np.floating], fit: Indices, other: Indices) -> tuple[Tensor, Tensor]:
+def _standardized(features: npt.NDArray[np.floating], fit: Indices, other: Indices) -> tuple[Array, Array]:
     """Both heaps with the mean and deviation of the first, float64."""
     x, rest = features[fit].astype(np.float64), features[other].astype(np.float64)
     mean, spread = x.mean(0), x.std(0)
     constant = spread <= ROUNDING * np.abs(x).max(0)
     scale = np.where(constant, 0, 1 / np.where(constant, 1, spread))
-    return torch.from_numpy((x - mean) * scale), torch.from_numpy((rest - mean) * scale)
+    return (x - mean) * scale, (rest - mean) * scale
+
+
+def _log_softmax(logits: Array) -> Array:
+    less = logits - logits.max(1, keepdims=True)
+    found: Array = less - np.log(np.exp(less).sum(1, keepdims=True))
+    return found
