@@ -209,20 +209,6 @@ def test_ablation_is_what_is_lost() -> None:
     np.testing.assert_allclose(scored.values, torch.einsum("c,cyx->yx", found, a[0]).numpy(), atol=1e-5)
 
 
-def test_rollout_by_hand() -> None:
-    """Of one block: half of each token stays, half is the mean attention of the heads."""
-    torch.manual_seed(0)
-    model = create_model("vit_tiny_patch16_224", img_size=32, num_classes=4, depth=1).eval()
-    x = torch.randn(1, 3, 32, 32)
-    block = model.blocks[0]  # type: ignore[index,union-attr]
-    with torch.no_grad():
-        tokens = block.norm1(model.embed(x)[0])  # type: ignore[operator]
-        q, k, _ = block.attn.qkv(tokens).reshape(1, 5, 3, 3, 64).permute(2, 0, 3, 1, 4)
-        shares = (q @ k.transpose(-2, -1) / 8).softmax(-1).mean(1)[0]
-    wanted = (0.5 * torch.eye(5) + 0.5 * shares)[0, 1:].reshape(2, 2)
-    np.testing.assert_allclose(explain(model, x, "rollout", 1)[0].values, wanted.numpy(), atol=1e-6)
-
-
 class Several(nn.Module):
     """Gives a dictionary, with what is no score first."""
 
@@ -292,7 +278,7 @@ def test_bad_questions() -> None:
         Explainer(nn.Conv2d(3, 4, 3), x)
     with pytest.raises(RangeError, match="no output 'x'"):
         Explainer(Several(model), x, output="x")
-    with pytest.raises(ShapeError, match="no sequence of tokens"):
+    with pytest.raises(ShapeError, match="no attention that rollout could follow"):
         explainer(x, "rollout")
     assert set(QUICK) < set(METHODS)
 

@@ -20,6 +20,7 @@ from photosite.analysis.cam.perturbing import ablation_cam, score_cam
 from photosite.analysis.cam.placing import How, Placing, fields, over_input, tiles
 from photosite.analysis.cam.rollout import rollout
 from photosite.analysis.cam.tap import Score, Tap, of_classes
+from photosite.analysis.feature_map import MOVES
 from photosite.analysis.features import Place, laid_out
 from photosite.analysis.receptive_field import ReceptiveField
 from photosite.errors import RangeError, ShapeError, UnknownNameError
@@ -158,12 +159,15 @@ class Explainer:
         return None
 
     def _alike(self, last: Place) -> list[Node]:
-        """Sums and norms that hold the same grid of places, in order: the main line of a transformer."""
+        """Sums and norms that hold the same grid of places, in order: the main line of a transformer.
+
+        There may be other tokens in front of them: behind the last norm they are often cut off.
+        """
         found = []
         for node in self.tap.graph:
             if node.kind in ("add", "layer_norm", "rms_norm") and len(node.shapes) == 1:
                 place = self.tap.place(node.name)
-                if place.layout == last.layout and place.grid == last.grid and place.prefix == last.prefix:
+                if place.layout == last.layout and place.grid == last.grid:
                     found.append(node)
             if node.name == last.node:
                 break
@@ -191,7 +195,7 @@ class Explainer:
         classes = self.tap.graph.shape_of(self.tap.output)[1]
         asked = of_classes(targets, classes) if score is None else score
         if method in ROLLOUTS:
-            return [[one] for one in self._rollout(x, method, targets, asked if method == "gradientrollout" else None)]
+            return [[one] for one in self._rollout(x, method, targets, score, asked)]
         places = self.layers(x, asked)
         needs = method in GRADIENT_METHODS
         run = self.tap(x, [place.node for place in places], asked, gradients=needs)
@@ -242,7 +246,9 @@ class Explainer:
 
     def _dead(self, x: Tensor, place: Place, score: Score) -> str:
         """What to say where no place has a gradient, after looking where one has."""
-        said = f"the score does not depend on any place of {place.node} ({self._module(place)}): its gradient is 0"
+        module = self._module(place)
+        named = f"{place.node} ({module})" if module else place.node
+        said = f"the score does not depend on any place of {named}: its gradient is 0"
         better = self._last_alive(x, score, place)
         if better is not None:
             return f"{said}; take {self._module(better) or better.node} instead"
@@ -295,9 +301,8 @@ class Explainer:
         """
         tap, score = self.several(x, 1), of_classes(one.target, 1 << 62)
         if one.method in ROLLOUTS:
-            shares, _ = rollout(tap, x, score if one.method == "gradientrollout" else None, state=state)
-            place = self.last_map
-            return self._read(shares[0], place).numpy().astype(np.float32)
+            rolled = rollout(tap, x, score, weighed=one.method == "gradientrollout", state=state)
+            return rolled.maps[0].numpy().astype(np.float32)
         place = self.tap.place(one.node)
         run = tap(x, [one.node], score, state=state)
         a, gradient = laid_out(run.values[one.node], place, "NCHW").float(), run.gradients[one.node]
@@ -310,28 +315,18 @@ class Explainer:
         values: npt.NDArray[np.float32] = made.cpu().numpy().astype(np.float32)
         return values if np.isfinite(values).all() else None
 
-    def _read(self, shares: Tensor, place: Place) -> Tensor:
-        """What reaches the token that is read, of the places, (rows, columns)."""
-        rows, columns = place.grid
-        seen = shares[:, place.prefix : place.prefix + rows * columns]
-        return (seen[0] if place.prefix else seen.mean(0)).reshape(rows, columns)
-
     def _rollout(
-        self, x: Tensor, method: str, targets: Sequence[int] | int | None, score: Score | None
+        self, x: Tensor, method: str, targets: Sequence[int] | int | None, own: Score | None, asked: Score
     ) -> list[Explanation]:
-        place = self.last_map
-        if place.layout != "tokens":
-            raise ShapeError(f"{method}: it holds no sequence of tokens; its last map is {place.layout}")
-        shares, scores = rollout(self.tap, x, score)
-        chosen = _chosen(scores, targets)
-        found = []
-        for number in range(len(x)):
-            made = self._read(shares[number], place)
-            one = self._explanation(method, place, chosen[number], float(scores[number, chosen[number]]), made, "")
-            said = "of attention alone: values, MLPs and norms are left out"
-            read_by = "the first token" if place.prefix else "all tokens alike"
-            found.append(replace(one, notes=(*one.notes, said, f"read by {read_by}")))
-        return found
+        rolled = rollout(self.tap, x, asked, weighed=method == "gradientrollout")
+        chosen = [-1] * len(x) if own is not None else _chosen(rolled.scores, targets)
+        scores = asked(rolled.scores)
+        notes = ("of attention alone: values, MLPs and norms are left out", f"read by {rolled.read_by}")
+        made = [
+            self._explanation(method, rolled.place, chosen[number], float(scores[number]), rolled.maps[number], "")
+            for number in range(len(x))
+        ]
+        return [replace(one, notes=(*one.notes, *notes)) for one in made]
 
     def _explanation(
         self, method: str, place: Place, target: int, score: float, made: Tensor | None, refused: str
@@ -348,6 +343,7 @@ class Explainer:
         if not refused and not (values > 0).any():
             refused = "no place speaks for the class: the map is nowhere above 0"
         placing, notes = self._placed(place)
+        notes += self._origin(place)
         return Explanation(
             method=method,
             node=place.node,
@@ -374,6 +370,18 @@ class Explainer:
 
     def _module(self, place: Place) -> str:
         return self.tap.graph.node(place.node).module
+
+    def _origin(self, place: Place) -> tuple[str, ...]:
+        """Of a value that only moves another about, outside of all modules: where that comes from, and what is cut."""
+        node = before = self.tap.graph.node(place.node)
+        while not before.module and before.kind in MOVES and before.inputs and before.inputs[0] in self.tap.graph:
+            before = self.tap.graph.node(before.inputs[0])
+        if before is node:
+            return ()
+        source = self.tap.place(before.name)
+        left_out = source.prefix - place.prefix if source.layout == place.layout == "tokens" else 0
+        said = f"{node.name} is what {before.module or before.name} gives"
+        return (f"{said}, without the {left_out} in front" if left_out > 0 else said,)
 
 
 def explain(

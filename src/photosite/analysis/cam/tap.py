@@ -8,7 +8,7 @@ before, which makes one pass with gradients hardly longer than one without.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -90,9 +90,17 @@ class Tap:
         """What is known of each value's dependence on the picture."""
         return known_fields(self._single)
 
+    @cached_property
+    def path(self) -> list[Node]:
+        """The operations that the scores are made of, in order; what serves other outputs alone is left out."""
+        return self._needed({self.output}, {})
+
     def last_map(self) -> FeatureMap | None:
-        """The last value that still is a picture."""
-        return find_feature_map(self._single, self.fields)
+        """The last value that still is a picture, among those that the scores are made of."""
+        names = {node.name for node in self.path}
+        nodes = tuple(node for node in self._single if node.name in names)
+        asked = replace(self._single, nodes=nodes, outputs=(self.output,), output_keys=(self.key,))
+        return find_feature_map(asked, self.fields)
 
     def place(self, name: str) -> Place:
         """Where the places of a value lie, by the name of a node or the path of a module."""
