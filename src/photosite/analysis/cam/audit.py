@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from photosite.analysis.cam.explain import Explainer, Explanation
-from photosite.analysis.cam.tap import Tap, of_classes
+from photosite.analysis.cam.tap import Score, Tap, of_classes
 from photosite.analysis.features import laid_out
-from photosite.graph.read import model_tensors
+from photosite.errors import RangeError
 
 Verdict = Literal["good", "bad", "unclear"]
 CELLS = 7
@@ -55,25 +55,33 @@ class Check:
     value: float | None = None
 
 
-def audit(explainer: Explainer, x: Tensor, one: Explanation, *, seed: int = 0) -> tuple[Explanation, tuple[Check, ...]]:
+def audit(
+    explainer: Explainer, x: Tensor, one: Explanation, *, score: Score | None = None, seed: int = 0
+) -> tuple[Explanation, tuple[Check, ...]]:
     """Check a map of one picture; a map that contradicts the model is refused.
 
     Args:
         explainer: that made it, for one picture at a time or for several.
         x: (1, C, H, W), the picture.
         one: what it made of this picture.
+        score: one's own, where the map follows one; from (B, K) to (B,), for any B.
         seed: of the orders by chance, and of the shuffled weights.
     Returns:
         The explanation, refused where a check says so, and the checks.
+    Raises:
+        RangeError: the map follows a score of one's own, and that was not given.
     """
+    if score is None and one.target < 0:
+        raise RangeError("audit: the map follows a score of your own; give it as score=")
+    asked = of_classes(one.target, 1 << 62) if score is None else score
     before = _fingerprint(explainer.tap.model)
     checks = [_layout(one)]
-    if not np.isnan(one.values).all() and one.target >= 0:
+    if not np.isnan(one.values).all():
         tap = explainer.several(x, BATCH)
-        checks = [_copies(explainer, x, one), *checks, *_gradient(explainer, x, one)]
+        checks = [_copies(explainer, x, one, asked), *checks, *_gradient(explainer, x, one, asked)]
         if not one.refused:
-            checks += _covered(tap, x, one, seed)
-            checks.append(_shuffled(explainer, x, one, seed))
+            checks += _covered(tap, x, one, asked, seed)
+            checks.append(_shuffled(explainer, x, one, asked, seed))
     elif one.refused:
         checks.append(Check("gradient", "bad", one.refused))
     same = _fingerprint(explainer.tap.model) == before
@@ -90,9 +98,9 @@ def audit(explainer: Explainer, x: Tensor, one: Explanation, *, seed: int = 0) -
     return one, tuple(checks)
 
 
-def _copies(explainer: Explainer, x: Tensor, one: Explanation) -> Check:
+def _copies(explainer: Explainer, x: Tensor, one: Explanation, score: Score) -> Check:
     """Two runs, one with gradients and one without: a value that something overwrites differs."""
-    tap, score = explainer.several(x, 1), of_classes(one.target, 1 << 62)
+    tap = explainer.several(x, 1)
     first = tap(x, [one.node], score).values[one.node]
     second = tap(x, [one.node], score, gradients=False).values[one.node]
     same = bool(torch.equal(first, second))
@@ -107,19 +115,18 @@ def _layout(one: Explanation) -> Check:
     return Check("layout", "good", f"{one.layout}, {rows} × {columns} places{front}, at {one.module or one.node}")
 
 
-def _gradient(explainer: Explainer, x: Tensor, one: Explanation) -> list[Check]:
+def _gradient(explainer: Explainer, x: Tensor, one: Explanation, score: Score) -> list[Check]:
     """How many of the places the score depends on."""
     place = explainer.tap.place(one.node)
-    run = explainer.several(x, 1)(x, [one.node], of_classes(one.target, 1 << 62))
+    run = explainer.several(x, 1)(x, [one.node], score)
     gradient = run.gradients[one.node]
     share = 0.0 if gradient is None else float((laid_out(gradient, place, "NCHW") != 0).any(1).float().mean())
     verdict: Verdict = "good" if share > 0 else "bad"
     return [Check("gradient", verdict, f"the score depends on {share:.0%} of the places", share)]
 
 
-def _covered(tap: Tap, x: Tensor, one: Explanation, seed: int) -> list[Check]:
+def _covered(tap: Tap, x: Tensor, one: Explanation, score: Score, seed: int) -> list[Check]:
     """Cover cells of the picture one by one, and in the map's order."""
-    score = of_classes(one.target, 1 << 62)
     rows, columns = (min(CELLS, side) for side in one.grid)
     importance = _cells(one.over_input(), rows, columns).ravel()
     if importance.size < 4:
@@ -163,7 +170,7 @@ def _steps(order: npt.NDArray[np.intp], covers: bool) -> npt.NDArray[np.bool_]:
 
 
 def _scores(
-    tap: Tap, x: Tensor, covered: npt.NDArray[np.bool_], cells: tuple[int, int], score: object
+    tap: Tap, x: Tensor, covered: npt.NDArray[np.bool_], cells: tuple[int, int], score: Score
 ) -> npt.NDArray[np.float64]:
     """The score with some cells of the picture covered by its mean color."""
     last = x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3)
@@ -182,7 +189,7 @@ def _scores(
             if len(some) < tap.batch
             else some
         )
-        found.append(tap(full, [], score, gradients=False).chosen[: len(some)].double().cpu())  # type: ignore[arg-type]
+        found.append(tap(full, [], score, gradients=False).chosen[: len(some)].double().cpu())
     result: npt.NDArray[np.float64] = torch.cat(found).numpy()
     return result
 
@@ -198,16 +205,18 @@ def _cells(values: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDAr
     )
 
 
-def _shuffled(explainer: Explainer, x: Tensor, one: Explanation, seed: int) -> Check:
+def _shuffled(explainer: Explainer, x: Tensor, one: Explanation, score: Score, seed: int) -> Check:
     """The same map with the numbers of every weight in another order."""
     other = explainer.several(x, 1)
     generator = torch.Generator().manual_seed(seed)
     state = other.state()
-    for name, tensor in model_tensors(other.model).items():
+    for name, tensor in other.model.named_parameters(
+        remove_duplicate=False
+    ):  # buffers are no weights: masks, texts to compare with
         if tensor.is_floating_point() and tensor.ndim > 1:
             order = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
             state[name] = tensor.detach().flatten()[order].reshape(tensor.shape)
-    made = explainer.with_state(x, one, state)
+    made = explainer.with_state(x, one, state, score)
     if made is None:
         return Check("shuffled weights", "good", "with shuffled weights there is no map at all")
     alike = rank_correlation(np.maximum(one.values, 0).ravel(), np.maximum(made, 0).ravel())

@@ -291,15 +291,18 @@ class Explainer:
             self._singles[batch] = Tap(self.tap.model, x[:1].expand(batch, *x.shape[1:]).contiguous(), self.tap.key)
         return self._singles[batch]
 
-    def with_state(self, x: Tensor, one: Explanation, state: Mapping[str, Tensor]) -> npt.NDArray[np.float32] | None:
+    def with_state(
+        self, x: Tensor, one: Explanation, state: Mapping[str, Tensor], score: Score
+    ) -> npt.NDArray[np.float32] | None:
         """The same map of one picture with other weights; None where there is none.
 
         Args:
             x: (1, C, H, W).
             one: a map of it.
             state: tensors by name, as `Tap.state` gives them.
+            score: what was asked.
         """
-        tap, score = self.several(x, 1), of_classes(one.target, 1 << 62)
+        tap = self.several(x, 1)
         if one.method in ROLLOUTS:
             rolled = rollout(tap, x, score, weighed=one.method == "gradientrollout", state=state)
             return rolled.maps[0].numpy().astype(np.float32)
