@@ -302,6 +302,8 @@ def test_where_places_lie() -> None:
     assert not np.isnan(photo[:, 76:524]).any()
     inside = over_input(values, tiles((7, 5), (448, 448)), (448, 448))
     np.testing.assert_allclose(photo[:, 76:524], inside, atol=1e-6)
+    same = Geometry((224, 224), (224, 224), (224, 224), (0, 0), "bilinear")
+    np.testing.assert_allclose(one.over_photo(same), one.over_input(), atol=1e-6)
 
 
 GRAD_CAM = {

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from photosite.analysis.cam.methods import FREE_METHODS, GRADIENT_METHODS, grad_cam, is_linear_head
 from photosite.analysis.cam.perturbing import ablation_cam, score_cam
-from photosite.analysis.cam.placing import How, Placing, fields, over_input, tiles
+from photosite.analysis.cam.placing import How, Placing, fields, over_input, over_photo, tiles
 from photosite.analysis.cam.rollout import rollout
 from photosite.analysis.cam.tap import Score, Tap, of_classes
 from photosite.analysis.feature_map import MOVES
@@ -25,6 +25,7 @@ from photosite.analysis.features import Place, laid_out
 from photosite.analysis.receptive_field import ReceptiveField
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.graph.ir import Node
+from photosite.prep.geometry import Geometry
 
 METHODS = (*GRADIENT_METHODS, *FREE_METHODS, "scorecam", "ablationcam", "rollout", "gradientrollout")
 ROLLOUTS = ("rollout", "gradientrollout")
@@ -74,6 +75,14 @@ class Explanation:
     def over_input(self) -> npt.NDArray[np.float32]:
         """`positive` at every pixel of the input, linear in between, (H, W)."""
         return over_input(self.positive, self.placing, self.input_hw).astype(np.float32)
+
+    def over_photo(self, geometry: Geometry) -> npt.NDArray[np.float32]:
+        """`positive` at every pixel of the photo, (H, W); NaN where the model did not get it.
+
+        Args:
+            geometry: from the photo to the input, as `Recipe.geometry` gives it.
+        """
+        return over_photo(self.positive, self.placing, geometry).astype(np.float32)
 
 
 class Explainer:
