@@ -95,7 +95,7 @@ def test_what_is_tested_has_no_part_in_the_fit() -> None:
     assert after.accuracy < before.accuracy
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6)
 @given(st.integers(-20, 20), st.integers(-20, 20), st.integers(0, 5))
 def test_scale_and_shift_of_features_change_nothing(scale: int, shift: int, which: int) -> None:
     x, y = clouds(120)
