@@ -15,21 +15,36 @@ from photosite.errors import RangeError
 from photosite.prep.recipe import Recipe
 
 Rows = npt.NDArray[np.float32]
+LEAST_ROWS = 1024
+"""There is room for so many from the start."""
 
 
 class Pooled:
-    """Collects rows of channel means, batch by batch."""
+    """Collects rows of channel means, batch by batch.
+
+    Rows are copied to where there is room for twice as many as before: small pieces that are kept, some of every
+    batch, would lie between the large values of all batches, and memory would grow by those.
+    """
 
     def __init__(self, nodes: Iterable[str]) -> None:
-        self._parts: dict[str, list[Tensor]] = {name: [] for name in nodes}
+        self._held: dict[str, Rows] = {name: np.empty((0, 0), np.float32) for name in nodes}
+        self._counts = dict.fromkeys(self._held, 0)
 
     def add(self, name: str, value: Tensor) -> None:
         """Take in a value (B, C, places) of pictures that all count."""
-        self._parts[name].append(value.mean(2, dtype=torch.float32).cpu())
+        rows = value.mean(2, dtype=torch.float32).cpu().numpy()
+        held, start = self._held[name], self._counts[name]
+        end = start + len(rows)
+        if end > len(held):
+            grown = np.empty((max(2 * len(held), end, LEAST_ROWS), rows.shape[1]), np.float32)
+            grown[:start] = held[:start] if start else 0
+            self._held[name] = held = grown
+        held[start:end] = rows
+        self._counts[name] = end
 
     def rows(self) -> dict[str, Rows]:
         """(N, C) for each name; what was collected is handed over."""
-        return {name: torch.cat(self._parts.pop(name)).numpy() for name in list(self._parts)}
+        return {name: self._held.pop(name)[: self._counts[name]] for name in list(self._held)}
 
 
 def pooled_features(
