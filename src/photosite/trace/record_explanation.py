@@ -8,7 +8,7 @@ import numpy as np
 
 from photosite import __version__
 from photosite.analysis.cam.audit import Check
-from photosite.analysis.cam.explain import Explanation
+from photosite.analysis.cam.explanation import Explanation
 from photosite.prep.geometry import Geometry
 from photosite.prep.recipe import Picture
 from photosite.trace.canvas import Array

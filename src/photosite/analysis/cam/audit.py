@@ -19,7 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from photosite.analysis.cam.explain import Explainer, Explanation
+from photosite.analysis.cam.explain import Explainer
+from photosite.analysis.cam.explanation import Explanation
 from photosite.analysis.cam.tap import Score, Tap, of_classes
 from photosite.analysis.features import laid_out
 from photosite.errors import RangeError

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photosite.analysis.cam.explain import Explainer, Explanation
+from photosite.analysis.cam.explain import Explainer
+from photosite.analysis.cam.explanation import Explanation
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 
 Target = Callable[[Tensor], Tensor]

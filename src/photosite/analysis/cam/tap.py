@@ -7,7 +7,7 @@ before, which makes one pass with gradients hardly longer than one without.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from photosite.analysis.cam.program import Program, needed, program
 from photosite.analysis.feature_map import FeatureMap, find_feature_map, known_fields, picture_layout
 from photosite.analysis.features import Place
 from photosite.errors import RangeError, ShapeError
 from photosite.graph.capture import capture, unwrap
-from photosite.graph.execute import run
 from photosite.graph.functional import functional
 from photosite.graph.ir import Graph, Node
 from photosite.graph.reach.field import Field
@@ -68,6 +68,7 @@ class Tap:
         if len(self.graph.inputs) != 1:
             raise ShapeError(f"it takes several inputs: {', '.join(self.graph.inputs)}")
         self.batch = int(example.shape[0])
+        self._programs: dict[object, Program] = {}
         # places are read off a single picture: attention can fold the batch into its heads, and hide them
         single = self.graph if self.batch == 1 else functional(capture(model, example[:1]))
         self._single = single if [node.name for node in single] == [node.name for node in self.graph] else self.graph
@@ -93,7 +94,7 @@ class Tap:
     @cached_property
     def path(self) -> list[Node]:
         """The operations that the scores are made of, in order; what serves other outputs alone is left out."""
-        return self._needed({self.output}, {})
+        return needed(self.graph, {self.output})
 
     def last_map(self) -> FeatureMap | None:
         """The last value that still is a picture, among those that the scores are made of."""
@@ -110,11 +111,8 @@ class Tap:
 
     def state(self) -> dict[str, Tensor]:
         """The model's own tensors, detached, and the graph's constants."""
-        tensors = {name: tensor.detach() for name, tensor in model_tensors(self.model).items()}
-        device = next((tensor.device for tensor in tensors.values()), torch.device("cpu"))
-        for name, held in self.graph.constants.items():
-            tensors[name] = torch.tensor(held.array, dtype=getattr(torch, held.dtype), device=device)
-        return tensors
+        own = {name: tensor.detach() for name, tensor in model_tensors(self.model).items()}
+        return own | self._constants
 
     def __call__(
         self,
@@ -156,25 +154,33 @@ class Tap:
         override: Override | None,
     ) -> Tapped:
         own = x.clone() if x.is_inference() else x.detach()
-        values: dict[str, Any] = {**(self.state() if state is None else state), self.graph.inputs[0]: own}
+        key = (tuple(nodes), tuple(given), override is not None)
+        if key not in self._programs:
+            self._programs[key] = program(self.graph, nodes, self.output, tuple(given), override is not None)
+        todo = self._programs[key]
+        start = 0 if override is not None else todo.first  # what stands in an operation's place may want gradients
+        late = (*todo.early, *todo.late) if override is not None else todo.late
+        values = self._read(todo.early, state) | {name: held.detach() for name, held in self._read(late, state).items()}
+        values[self.graph.inputs[0]] = own
         kept: dict[str, Tensor] = {}
-        needed = self._needed({*nodes, self.output}, given)
-        last = {name: number for number, node in enumerate(needed) for name in node.inputs}
-        with torch.set_grad_enabled(gradients):
-            for number, node in enumerate(needed):
+        with torch.no_grad():
+            for number, step in enumerate(todo.steps):
+                if number == start:
+                    torch.set_grad_enabled(gradients)
+                node = step.node
                 value = given.get(node.name, NotImplemented)
                 if value is NotImplemented and override is not None:
                     value = override(node, values)
                 if value is NotImplemented:
-                    value = run(node, values)
+                    value = step.call(values)
                 if node.name in nodes:
                     if gradients and not value.requires_grad:
                         value = value.detach().requires_grad_()
                     kept[node.name] = value
                 values[node.name] = value
-                for name in node.inputs:
-                    if last[name] == number and name != self.output:
-                        values.pop(name, None)
+                for name in step.dying:
+                    values.pop(name, None)
+            torch.set_grad_enabled(gradients)
             scores = values[self.output]
             chosen = score(scores)
             if chosen.shape != (len(x),):
@@ -189,16 +195,38 @@ class Tap:
             chosen.detach(),
         )
 
-    def _needed(self, wanted: set[str], given: Mapping[str, Tensor]) -> list[Node]:
-        """The nodes that some values are made of, in order; what stands behind given values is left out."""
-        found = []
-        names = set(wanted)
-        for node in reversed(self.graph.nodes):
-            if node.name in names:
-                found.append(node)
-                if node.name not in given:
-                    names |= set(node.inputs)
-        return found[::-1]
+    def _read(self, names: Iterable[str], state: Mapping[str, Tensor] | None) -> dict[str, Any]:
+        """Parameters, buffers and constants by name: those given, or the model's own as they are now."""
+        found: dict[str, Any] = {}
+        for name in names:
+            if state is not None and name in state:
+                found[name] = state[name]
+            elif name in self._holders:
+                held, key = self._holders[name]
+                found[name] = held[key]
+            elif name in self.graph.constants:
+                found[name] = self._constants[name]
+        return found
+
+    @cached_property
+    def _holders(self) -> dict[str, tuple[dict[str, Any], str]]:
+        """Where the model keeps each of its tensors, so that they are found without a walk through its modules."""
+        return {
+            f"{path}.{key}" if path else key: (held, key)
+            for path, module in self.model.named_modules(remove_duplicate=False)
+            for held in (module._parameters, module._buffers)
+            for key, tensor in held.items()
+            if tensor is not None
+        }
+
+    @cached_property
+    def _constants(self) -> dict[str, Tensor]:
+        """The graph's constants, where the model's tensors are."""
+        device = next((held[key].device for held, key in self._holders.values()), torch.device("cpu"))
+        return {
+            name: torch.tensor(held.array, dtype=getattr(torch, held.dtype), device=device)
+            for name, held in self.graph.constants.items()
+        }
 
 
 def of_classes(targets: Sequence[int] | int | None, scores: int) -> Score:
