@@ -107,7 +107,7 @@ def depths_of(graph: Graph, names: Sequence[str], fields: ReceptiveFields | None
     for name in names:
         node = graph.find(name)
         layout = picture_layout(fields[node.name].field, batch) or ("", (0, 0), node.shape[-1] if node.shape else 0, 0)
-        found.append(Depth(name, node, count.get(node.name, 0), *layout[:3], fields[node.name], "it was named"))
+        found.append(Depth(name, node, count.get(node.name, 0), *layout[:3], fields[node.name], "one that was named"))
     return tuple(found)
 
 
@@ -197,7 +197,7 @@ def _filled(kept: list[Depth], line: list[Depth], at_most: int) -> list[Depth]:
             full.add(widest)
     found = [kept[0]]
     for (_, last), some in zip(ends, inside, strict=True):
-        found += [replace(one, reason="spread evenly over the layers") for one in some]
+        found += [replace(one, reason="one of those spread evenly over the layers") for one in some]
         found.append(last)
     return found
 

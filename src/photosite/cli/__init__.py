@@ -18,6 +18,7 @@ from photosite.cli.explain import explain
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
 from photosite.cli.golden import conform, golden
+from photosite.cli.hierarchy import hierarchy
 from photosite.cli.infer_recipe import infer_recipe
 from photosite.cli.inspect import inspect
 from photosite.cli.kernels import kernels
@@ -50,6 +51,7 @@ app.command(kernels)
 app.command(explain)
 app.command(why)
 app.command(dream)
+app.command(hierarchy)
 app.command(verify)
 app.command(infer_recipe)
 app.command(export_numpy)
