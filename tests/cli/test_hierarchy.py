@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from photosite.cli import main
 from photosite.cli.picture_files import picture_files
 from photosite.cli.picture_stream import PictureStream, folder_labels
 from photosite.errors import RangeError
+from photosite.prep import fast
 from photosite.prep.load import load
 from photosite.prep.recipe import Recipe
 from photosite.prep.recipes import get_recipe
@@ -258,6 +260,21 @@ def test_a_file_that_was_mended_counts_where_the_pass_had_not_counted_yet(pictur
     later = PictureStream(files, recipe, (16, 16), memory)
     assert len(list(later.inputs(0))) == 3  # from b on
     assert later.names == ["b.png", "c.png", "d.png"]
+
+
+def test_kernels_are_loaded_before_a_thread_could_do_it_while_a_model_is_read(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numba, loaded by a thread in that moment, found functions of `math` that were none of its own, and failed."""
+    pytest.importorskip("numba")
+    resized: list[int] = []
+    monkeypatch.setattr(fast, "_resized", 0)
+    monkeypatch.setattr(
+        sys.modules["photosite.cli.hierarchy"], "_look", lambda *_: resized.append(fast._resized) or 1 / 0
+    )
+    with pytest.raises(ZeroDivisionError):
+        main(["hierarchy", *SMALL, str(pictures)])
+    assert resized[0] > fast.PATIENCE
 
 
 def test_a_picture_that_went_away_is_named(pictures: Path, tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def hierarchy(
     from rich.console import Console
 
     from photosite.cli.model_input import model_and_input
+    from photosite.cli.picture_stream import load_kernels
     from photosite.errors import RangeError
 
     wants = (("--top", top), ("--channels", channels), ("--batch", batch), ("--at-most", at_most))
@@ -93,6 +94,7 @@ def hierarchy(
     if given.recipe is None:
         raise RangeError("hierarchy: the model does not say how pictures become its input; give --recipe")
     with progress.status("reading it as a graph"):
+        load_kernels(given.recipe)
         look = _look(given, layers, batch)
     run = _Run(given, given.recipe, look, files, pictures, progress)
     found = run.pass_over(top, state)

@@ -163,6 +163,23 @@ class PictureStream:
         return bad
 
 
+def load_kernels(recipe: Recipe) -> None:
+    """Have what prepares pictures loaded, before threads prepare them while a model is read as a graph.
+
+    Reading a model turns functions of `math` into others for a moment; Numba, which wants them as they are, must not be
+    loaded then by a thread that happens to need it.
+
+    Args:
+        recipe: the one that pictures are going to be prepared by.
+    """
+    import numpy as np
+
+    from photosite.prep import fast
+
+    for _ in range(fast.PATIENCE + 1):
+        recipe(np.zeros((2, 3, 3), np.uint8))
+
+
 def folder_labels(names: Sequence[str]) -> tuple[list[str], str]:
     """The class of each picture, the name of the folder that it lies in; or none, and why.
 
