@@ -1,0 +1,182 @@
+"""The socket: a small HTTP server on this machine, in a thread of its own, that hands questions to the `Api`.
+
+Files of the page come from the package alone. A client that dawdles over its headers is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from photosite.errors import PhotositeError
+from photosite.explorer.api import Api
+from photosite.explorer.guard import Guard, TooLargeError
+from photosite.explorer.jobs import BusyError, CancelledError, Jobs
+from photosite.explorer.message import Answer, Question, refusal
+
+PAGE = Path(__file__).parent / "page"
+SECONDS = {"headers": 5.0, "body": 30.0}
+"""How long a client may take to send them."""
+CONNECTIONS_AT_MOST = 64
+QUERY_AT_MOST = 32 << 10
+
+
+class Impatient(H11Protocol):
+    """Cuts off a client that does not get on with its headers, or with what it said it would send behind them."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Start the clock: a connection is there to ask something."""
+        super().connection_made(transport)
+        self._clock: asyncio.TimerHandle | None = None
+        self._waits_for = ""
+        self._watch("headers")
+
+    def data_received(self, data: bytes) -> None:
+        """Look what the client still owes."""
+        super().data_received(data)
+        running: Any = self.cycle  # None before the first request, whatever its type says
+        if running is None or running.response_complete:
+            self._watch("headers" if running is None or self.conn.trailing_data[0] else "")
+        else:
+            self._watch("body" if running.more_body else "")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._watch("")
+        super().connection_lost(exc)
+
+    def _watch(self, what: str) -> None:
+        """Let a clock run for what is waited for; it is not wound up again by every byte."""
+        if what == self._waits_for:
+            return
+        if self._clock is not None:
+            self._clock.cancel()
+        self._waits_for = what
+        self._clock = self.loop.call_later(SECONDS[what], self.transport.abort) if what else None
+
+
+class Server:
+    """A running server.
+
+    Args:
+        api: answers.
+        host: an address of this machine.
+        port: 0 for any that is free.
+        hosts: names by which it may be called, beyond loopback ones.
+    Raises:
+        PhotositeError: the address is in use, or is none of this machine.
+    """
+
+    def __init__(self, api: Api, host: str = "127.0.0.1", port: int = 0, hosts: Collection[str] = ()) -> None:
+        self.token = secrets.token_urlsafe(32)
+        self.jobs = Jobs()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind((host, port))
+        except OSError as error:
+            self._socket.close()
+            raise PhotositeError(f"explore: cannot listen at {host} port {port}: {error.strerror or error}") from error
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
+        config = uvicorn.Config(
+            application(api, self.jobs, self.token, hosts),
+            http=Impatient,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS_AT_MOST,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="photosite explorer", daemon=True)
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.002)
+
+    @property
+    def url(self) -> str:
+        """The address with the token: who has it may ask."""
+        return f"{self.address}?token={self.token}"
+
+    def _serve(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._server.serve([self._socket]))
+
+    def close(self) -> None:
+        """Stop, within two seconds; twice is as good as once."""
+        self.jobs.close()
+        self._server.should_exit = True
+        self._thread.join(2)
+        self._socket.close()
+
+    def wait(self) -> None:
+        """Wait until it is closed."""
+        while self._thread.is_alive():
+            self._thread.join(0.2)
+
+
+def application(api: Api, jobs: Jobs, token: str, hosts: Collection[str] = ()) -> Guard:
+    """The server without its socket.
+
+    Args:
+        api: answers.
+        jobs: where it computes.
+        token: that questions must bring.
+        hosts: as for `Server`.
+    """
+
+    async def start(request: Request) -> Response:
+        return FileResponse(PAGE / "index.html", media_type="text/html")
+
+    async def ask(request: Request) -> Response:
+        name = request.path_params["name"]
+        if len(request.scope["query_string"]) > QUERY_AT_MOST:
+            return _response(refusal(414, f"at most {QUERY_AT_MOST >> 10} KiB of choices"))
+        try:
+            body = await request.body()
+        except TooLargeError:
+            return _response(refusal(413, "that is too large"))
+        query = dict(request.query_params)
+        view = "" if name in ("upload", "build") else query.pop("view", name)[:40]
+        try:
+            found = await jobs.run(view, lambda check: api(Question(name, query, body, check)))
+        except CancelledError:
+            found = refusal(409, "a newer question came")
+        except BusyError:
+            found = refusal(503, "too many questions wait")
+        return _response(found)
+
+    app = Starlette(
+        routes=[
+            Route("/", start),
+            Route("/api/{name}", ask, methods=["POST"]),
+            Mount("/page", StaticFiles(directory=PAGE, follow_symlink=False)),
+        ]
+    )
+    return Guard(app, token, hosts)
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, media_type=answer.media_type)
