@@ -69,9 +69,10 @@ def test_by_hand() -> None:
     [
         ("torchvision:resnet18", ["relu", "layer1.0", "layer1", "layer2", "layer3", "layer4"]),
         ("torchvision:vgg11", ["features.1", "features.4", "features.7", "features.9", "features.14", "features.19"]),
-        (
+        pytest.param(
             "torchvision:efficientnet_b0",
             ["features.0", "features.1", "features.2", "features.3", "features.5", "features"],
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             "torchvision:swin_t",
@@ -105,7 +106,9 @@ def test_how_far_the_depths_see_is_stated_with_what_makes_them_see_everything() 
     assert {one.size for one in tokens} == {(16, 16)}
 
 
-@pytest.mark.parametrize("name", ["photosite_resnet12", "timm:vit_tiny_patch16_224"])
+@pytest.mark.parametrize(
+    "name", ["photosite_resnet12", pytest.param("timm:vit_tiny_patch16_224", marks=pytest.mark.slow)]
+)
 def test_no_way_goes_around_a_depth(name: str) -> None:
     """What stands on the main line decides alone: with its value nothing before it is needed."""
     graph = graph_of(name, 64 if name == "photosite_resnet12" else 224)

@@ -138,7 +138,7 @@ def test_the_signal_is_that_of_the_very_unit_in_the_very_box(rule: str, peer: An
     patches, _ = made(model, "relu2", rule, small)
     once = Backward(model, torch.from_numpy(small(PICTURES[0])))
     assert len(patches) == 8 * 3
-    for patch in patches:
+    for patch in patches[::4]:
         x = torch.from_numpy(small(PICTURES[patch.top.picture]))
         whole = peer(once, x, "relu2", Aim(patch.channel, patch.top.place)).values[0].permute(1, 2, 0)
         top, left, bottom, right = patch.box
@@ -147,6 +147,7 @@ def test_the_signal_is_that_of_the_very_unit_in_the_very_box(rule: str, peer: An
         outside = whole.clone()
         outside[top:bottom, left:right] = 0
         assert not outside.any()
+    for patch in patches:
         assert patch.again == pytest.approx(patch.top.value, rel=1e-5)
 
 

@@ -121,15 +121,21 @@ def zipped(pictures: Path, path: Path) -> Path:
 
 
 def test_a_zip_is_as_good_as_a_folder(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = asked(capsys, *OF_4, pictures, "--out", tmp_path)
-    second = asked(capsys, *OF_4, zipped(pictures, tmp_path / "pictures.zip"))
+    first = asked(capsys, *OF_4, pictures, "--no-measures", "--out", tmp_path)
+    second = asked(capsys, *OF_4, zipped(pictures, tmp_path / "pictures.zip"), "--no-measures")
     assert {**first, "source": ""} == {**second, "source": ""}
     assert first == json.loads((tmp_path / "hierarchy.json").read_text())
     Reader((tmp_path / "hierarchy.html").read_text()).assert_fetches_nothing()
-    probe = first["measures"]["layers"][1]["probe"]
-    assert probe["train"] + probe["test"] == 30
-    assert first["measures"]["untrained"] == []
-    assert first["not_measured"].startswith("no untrained network beside it")
+
+
+def test_folders_name_the_classes_of_a_probe(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = asked(capsys, *SMALL, pictures, "--signal", "none", "--layers", "deep")
+    (layer,) = found["measures"]["layers"]
+    assert layer["probe"]["train"] + layer["probe"]["test"] == 30
+    assert layer["probe"]["accuracy"] > layer["probe"]["chance"]
+    assert found["measures"]["classes"] == list(CLASSES)
+    assert found["measures"]["untrained"] == []
+    assert found["not_measured"].startswith("no untrained network beside it")
 
 
 @pytest.mark.slow
@@ -312,6 +318,7 @@ def test_flat_photos_have_no_probe_and_it_is_said(pictures: Path, capsys: pytest
     assert len(found["measures"]["layers"][0]["selectivity"]) == 4
 
 
+@pytest.mark.slow
 def test_classes_of_few_pictures_have_no_probe(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(capsys, *OF_4, pictures, "--at-most", "20", "--signal", "none")
     rarest = min((count, name) for name, count in found["classes"].items())
