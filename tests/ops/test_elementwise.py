@@ -40,6 +40,12 @@ def test_arithmetic(op: str, shapes: Any, dtypes: Any, seed: int) -> None:
         check_row(f"aten.{op}.Scalar", x, number)
 
 
+def test_whole_numbers_become_real_before_they_are_divided() -> None:
+    """Of a uint8 and an int64 without axes the common dtype is uint8, which has no -2; a quotient never takes it."""
+    check_row("aten.div.Tensor", np.array([1], np.uint8), np.array(-2))
+    assert divide(np.array([1], np.uint8), np.array(-2)).tolist() == [-0.5]
+
+
 @settings(max_examples=25, deadline=None)
 @given(shapes=pairs(), dtype=DTYPES, alpha=st.sampled_from([1, 2, -3]))
 def test_a_multiple_is_added(shapes: Any, dtype: str, alpha: int) -> None:

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.fx._lazy_graph_module import _use_lazy_graph_module
 
+from photosite.alone import MATH
 from photosite.errors import CaptureError
 from photosite.graph.ir import Graph
 from photosite.graph.read import deepest_line, is_users, read_program
@@ -55,7 +56,7 @@ def capture(model: nn.Module, *example_inputs: Any, strict: bool = False, traini
     if not isinstance(model, nn.Module):
         raise CaptureError(f"capture: wants a torch.nn.Module, got {type(model).__name__}")
     model, notes = unwrap(model)
-    with as_it_was(model), _evaluation_form(lazy=not strict), _quiet():
+    with MATH, as_it_was(model), _evaluation_form(lazy=not strict), _quiet():
         for module in model.modules():
             module.training = training
         try:

@@ -139,9 +139,11 @@ def divide(x: Array, other: Operand, rounding_mode: str | None = None) -> Array:
     >>> divide(np.array([7, -7]), 2).tolist(), divide(np.array([7, -7]), 2, rounding_mode="trunc").tolist()
     ([3.5, -3.5], [3, -3])
     """
+    if rounding_mode is None and all(category(np.asarray(one).dtype) < 2 for one in (x, other)):
+        x, other = as_float(x), as_float(other)  # before they are matched: -2 is no uint8
     a, b = matched("div", x, other)
     if rounding_mode is None:
-        return np.divide(as_float(a), as_float(b))
+        return np.divide(a, b)
     if rounding_mode not in ("floor", "trunc"):
         raise UnknownNameError("rounding mode of div", rounding_mode, ("floor", "trunc"))
     _check_divisor(a, b, "div")

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import PIL
 from PIL import Image
 
+from photosite.alone import MATH
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.prep.geometry import FILTER_SUPPORT
 from photosite.prep.resample import FILTERS, rows_first
@@ -140,10 +141,9 @@ def _plan(
 @cache
 def kernels() -> Any | None:
     """The compiled kernels, or None where Numba is missing or told not to compile."""
-    try:
-        import numba
-    except ImportError:
-        return None
-    if numba.config.DISABLE_JIT:
-        return None
-    return importlib.import_module("photosite.prep.kernels")
+    with MATH:
+        try:
+            import numba
+        except ImportError:
+            return None
+        return None if numba.config.DISABLE_JIT else importlib.import_module("photosite.prep.kernels")
