@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from photosite.analysis.cam import Explainer
 from photosite.analysis.cam.localization import energy_inside, grid, points_inside, scattered
 from photosite.errors import RangeError, ShapeError
+from photosite.nets import create_model
+from photosite.train.dataset import read_dataset
 
 
 def test_a_map_by_hand() -> None:
@@ -65,3 +72,37 @@ def test_what_cannot_be() -> None:
         energy_inside(np.zeros((4, 4)), (2, 0, 2, 2))
     with pytest.raises(RangeError, match="energy_inside: the map is not finite"):
         energy_inside(np.full((4, 4), np.nan), (0, 0, 2, 2))
+
+
+@pytest.mark.parametrize("method", ["gradcam", "layercam", "gradcam++"])
+def test_maps_find_objects_and_shuffled_weights_do_not(shared_data: Path, method: str) -> None:
+    """The table of docs/localization.md in small: every tenth picture of CIFAR-10's test set, the shipped encoder."""
+    model = create_model("photosite_resnet12", weights="default").eval()
+    recipe = model.photo_recipe.at(32)
+    data = read_dataset(shared_data / "cifar10" / "test.zip", recipe)
+    generator = np.random.default_rng(0)
+    collages = []
+    for _ in range(18):
+        classes = generator.permutation(10)[:2]
+        chosen = [int(generator.choice(np.flatnonzero(data.labels == one))) for one in classes]
+        collages.append(scattered(data.pictures[chosen], data.labels[chosen].tolist(), (96, 96), generator))
+    x = torch.from_numpy(np.concatenate([recipe.at(96)(one.picture) for one in collages]))
+    shuffled = copy.deepcopy(model)
+    torch.manual_seed(0)
+    for parameter in shuffled.parameters():
+        if parameter.ndim > 1:
+            parameter.data = parameter.data.flatten()[torch.randperm(parameter.numel())].reshape(parameter.shape)
+    found = {}
+    for name, network in (("trained", model), ("shuffled", shuffled)):
+        explainer, at, inside = Explainer(network, x), [], []
+        for number in (0, 1):
+            maps = explainer(x, method, [one.labels[number] for one in collages])
+            for one, (made,) in zip(collages, maps, strict=True):
+                values = np.zeros((96, 96), np.float32) if made.refused else made.over_input()
+                at.append(points_inside(values, one.boxes[number]))
+                inside.append(energy_inside(values, one.boxes[number]))
+        found[name] = (float(np.mean(at)), float(np.mean(inside)))
+    assert found["trained"][0] > 0.85  # 36 objects, also those that the network alone does not call right
+    assert found["trained"][1] > 2 / 9
+    assert found["shuffled"][0] < 0.5  # who sees that there is an object, and not which, is right half the time
+    assert found["trained"][1] > found["shuffled"][1]
