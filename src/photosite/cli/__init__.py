@@ -15,6 +15,7 @@ from cyclopts import App
 from photosite import __version__
 from photosite.cli.dream import dream
 from photosite.cli.explain import explain
+from photosite.cli.explore import explore
 from photosite.cli.export_numpy import export_numpy
 from photosite.cli.field import field
 from photosite.cli.golden import conform, golden
@@ -44,6 +45,7 @@ app = App(
     help_epilogue="Every command takes --debug, which shows where an error came from instead of one line.",
 )
 app.command(see)
+app.command(explore)
 app.command(pixels)
 app.command(inspect)
 app.command(field)

@@ -1,0 +1,23 @@
+"""What the page asks: a file for each question, and `VIEWS`, the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from photosite.explorer.api import View
+from photosite.explorer.views.convolution import convolution
+from photosite.explorer.views.first_layer import first_layer
+from photosite.explorer.views.overview import overview
+from photosite.explorer.views.patch import patch
+from photosite.explorer.views.pixels import pixels
+from photosite.explorer.views.tensor import tensor
+
+VIEWS: Mapping[str, View] = {
+    "convolution": convolution,
+    "first-layer": first_layer,
+    "overview": overview,
+    "patch": patch,
+    "pixels": pixels,
+    "tensor": tensor,
+}
+"""By the names that a page calls them."""
