@@ -30,6 +30,16 @@ def test_a_map_with_its_audit_and_a_page(cat: Path, tmp_path: Path, capfd: pytes
     assert found["layout"] == "NCHW"
     assert found["map"]["shape"] == [16, 16]
     assert np.array(found["map"]["values"]).shape == (16, 16)
+    values = np.array(found["map"]["values"])
+    row, column = found["strongest"]["place"]
+    assert values[row, column] == values.max()
+    # 120 x 90 is brought to 85 x 64, and the middle 64 x 64 are taken, in 16 x 16 tiles of 4 x 4
+    top, left, bottom, right = found["input_box"]
+    assert (top, bottom) == pytest.approx((0, 90))
+    assert (left, right) == pytest.approx(((85 - 64) // 2 * 120 / 85, ((85 - 64) // 2 + 64) * 120 / 85), abs=1.5)
+    y, x = found["strongest"]["photo_yx"]
+    assert y == pytest.approx(top + (row + 0.5) / 16 * (bottom - top))
+    assert x == pytest.approx(left + (column + 0.5) / 16 * (right - left))
     assert set(found["audit"]) == {
         *("copies", "layout", "gradient", "occlusion", "deletion", "insertion", "shuffled weights", "model")
     }

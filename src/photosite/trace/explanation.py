@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from photosite.prep.recipe import Picture
 from photosite.trace.canvas import Array
 from photosite.trace.notation import number
@@ -43,6 +45,7 @@ class ExplanationTrace:
         positive: at every pixel of the input, 0 … 1.
         tile: the map on its own grid, drawn; None where it is refused.
         placing: "tiles" or "fields".
+        centers: of the places' rows and columns in the input, in pixels; 0 is the center of the first pixel.
         refused: why there is no map.
         audit: what was checked.
         notes: what a person should know.
@@ -67,6 +70,7 @@ class ExplanationTrace:
     positive: Array
     tile: Tile | None
     placing: str
+    centers: tuple[tuple[float, ...], tuple[float, ...]]
     refused: str
     audit: tuple[Verdict, ...]
     notes: tuple[str, ...]
@@ -75,6 +79,24 @@ class ExplanationTrace:
     input_hw: tuple[int, int]
     scale: tuple[float, float, float, float]
     version: str
+
+    @property
+    def input_box(self) -> tuple[float, float, float, float]:
+        """(top, left, bottom, right) of the input in the photo, in its pixels."""
+        (height, width), (down, across, top, left) = self.input_hw, self.scale
+        return top, left, top + down * height, left + across * width
+
+    @property
+    def strongest(self) -> tuple[tuple[int, int], tuple[float, float]] | None:
+        """The place that speaks most for the class, row and column, and its center in the photo, y and x.
+
+        None where the map is refused.
+        """
+        if self.refused:
+            return None
+        row, column = (int(part) for part in np.unravel_index(int(self.values.argmax()), self.grid))
+        (down, across, top, left), (y, x) = self.scale, self.centers
+        return (row, column), (top + down * (y[row] + 0.5), left + across * (x[column] + 0.5))
 
     @property
     def named(self) -> str:
@@ -101,7 +123,11 @@ def explanation_lines(trace: ExplanationTrace) -> list[tuple[str, str]]:
         lines.append(("refused", trace.refused))
     else:
         low, high = float(trace.values.min()), float(trace.values.max())
+        assert trace.strongest is not None
+        (row, column), (y, x) = trace.strongest
+        at = f"row {row}, column {column}, in the photo at y {number(round(y, 1))}, x {number(round(x, 1))}"
         lines.append(("map", f"{number(low)} … {number(high)}; what is below 0 speaks against the class"))
+        lines.append(("strongest", at))
     lines += [("note", note) for note in trace.notes]
     return [*lines, *((check.name, f"{check.verdict}: {check.said}") for check in trace.audit)]
 
@@ -129,6 +155,10 @@ def to_json(trace: ExplanationTrace) -> dict[str, Any]:
             "values": None if trace.refused else [[float(one) for one in row] for row in trace.values],
         },
         "placing": trace.placing,
+        "strongest": None
+        if trace.strongest is None
+        else {"place": list(trace.strongest[0]), "photo_yx": list(trace.strongest[1])},
+        "input_box": list(trace.input_box),
         "audit": {check.name: check.verdict for check in trace.audit},
         "audit_said": {check.name: check.said for check in trace.audit},
         "refused": trace.refused or None,

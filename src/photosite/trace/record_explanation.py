@@ -60,6 +60,7 @@ def record_explanation(
         positive=one.over_input(),
         tile=None if one.refused else signed(name, one.values),
         placing=one.placing.how,
+        centers=one.placing.centers(one.grid),
         refused=one.refused,
         audit=tuple(Verdict(check.name, check.verdict, check.said, check.value) for check in checks),
         notes=one.notes,

@@ -34,6 +34,21 @@ class Placing:
     jump: tuple[float, float]
     how: How
 
+    def centers(self, grid: tuple[int, int]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Of all rows and of all columns of places, in pixels of the input.
+
+        Args:
+            grid: how many rows and columns there are.
+
+        >>> Placing((1.5, 0.0), (4.0, 2.0), "tiles").centers((2, 3))
+        ((1.5, 5.5), (0.0, 2.0, 4.0))
+        """
+        y, x = (
+            tuple(first + jump * number for number in range(count))
+            for first, jump, count in zip(self.first, self.jump, grid, strict=True)
+        )
+        return y, x
+
 
 def tiles(grid: tuple[int, int], input_hw: tuple[int, int]) -> Placing:
     """Places as tiles that fill the input, as peers draw them.
