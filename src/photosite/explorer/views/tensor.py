@@ -18,8 +18,8 @@ def tensor(workspace: Workspace, question: Question) -> Answer:
         question: `photo`; `recipe` or `model`.
     Returns:
         `x` (3, h, w) float32, channels red, green, blue whatever the recipe's order; `table` (3, 256) float32, what
-        each level becomes; the recipe, and as numbers where input pixel i lies in the photo: scale · i + offset, down
-        and across.
+        each level becomes; the recipe; and the sizes of photo, resized photo and input with the place in the resized
+        photo where the input begins, as of `photosite.prep.geometry.Geometry`.
     """
     photo = workspace.photo(question.text("photo"))
     recipe = chosen_recipe(workspace, question)
@@ -34,8 +34,9 @@ def tensor(workspace: Workspace, question: Question) -> Answer:
             "channel_order": recipe.channel_order,
             "layout": recipe.layout,
             "input_hw": geometry.input_hw,
-            "scale": [float(one) for one in geometry.scale],
-            "offset": [float(one) for one in geometry.offset],
+            "picture_hw": geometry.picture_hw,
+            "resized_hw": geometry.resized_hw,
+            "start_hw": geometry.start_hw,
         },
         {"x": planes if recipe.channel_order == "RGB" else planes[::-1], "table": level_table(recipe)},
     )

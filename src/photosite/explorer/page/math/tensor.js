@@ -37,13 +37,15 @@ export function placeOf(layout, offset, channels, height, width) {
 }
 
 /**
- * The input pixel under the center of a photo's pixel; null outside of the crop.
+ * The input pixel under the center of a photo's pixel; null outside of the crop. Whole numbers, so that no rounding decides.
  * @param {number} x @param {number} y
- * @param {{scale: number[], offset: number[], input_hw: number[]}} map
+ * @param {{picture_hw: number[], resized_hw: number[], start_hw: number[], input_hw: number[]}} map sizes of the photo, of
+ *   the whole photo resized and of the input, and where in the resized one the input begins
  * @returns {[number, number] | null} row and column
  */
-export function inputPixel(x, y, { scale, offset, input_hw }) {
-  const row = Math.floor((y + 0.5 - offset[0]) / scale[0]);
-  const column = Math.floor((x + 0.5 - offset[1]) / scale[1]);
+export function inputPixel(x, y, { picture_hw, resized_hw, start_hw, input_hw }) {
+  const [row, column] = [y, x].map(
+    (at, axis) => Math.floor(((2 * at + 1) * resized_hw[axis]) / (2 * picture_hw[axis])) - start_hw[axis],
+  );
   return row >= 0 && row < input_hw[0] && column >= 0 && column < input_hw[1] ? [row, column] : null;
 }

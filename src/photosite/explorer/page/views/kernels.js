@@ -105,9 +105,9 @@ function Typed({ text }) {
       rows[r + Math.floor((rows.length - side) / 2)]?.[c + Math.floor((size - side) / 2)] ?? 0))),
   });
   return html`<div class="typed">
-    <table class="enter" aria-label="Your kernel"><tbody>${rows.map((line, r) => html`<tr key=${r}>${line.map((value, c) => html`<td key=${c}>
+    <div class="grid"><table class="enter" aria-label="Your kernel"><tbody>${rows.map((line, r) => html`<tr key=${r}>${line.map((value, c) => html`<td key=${c}>
       <input type="text" inputmode="decimal" aria-label=${`row ${r}, column ${c}`} value=${String(value)}
-        onChange=${(/** @type {any} */ event) => changed(r, c, event.currentTarget.value)} /></td>`)}</tr>`)}</tbody></table>
+        onChange=${(/** @type {any} */ event) => changed(r, c, event.currentTarget.value)} /></td>`)}</tr>`)}</tbody></table></div>
     <div class="side">
       <div class="choice" role="group" aria-label="Size"><span class="label">size</span><span class="segments">${[1, 3, 5, 7].map((side) => html`
         <button type="button" key=${side} aria-pressed=${rows.length === side && size === side} onClick=${() => resized(side)}>${side} × ${side}</button>`)}</span></div>

@@ -15,8 +15,9 @@ import { Fault, Select, WholeNumber } from "./parts.js";
  * @property {string} recipe
  * @property {string[]} recipes
  * @property {number[]} input_hw
- * @property {number[]} scale
- * @property {number[]} offset
+ * @property {number[]} picture_hw
+ * @property {number[]} resized_hw
+ * @property {number[]} start_hw
  * @property {number[]} mean
  * @property {number[]} std
  * @property {string} channel_order
@@ -46,12 +47,12 @@ export function Readout({ photo, pixels, hover, pinned, tensor, recipe, pattern 
     return () => clearTimeout(timer);
   }, [photo.key, at.x, at.y, recipe, pattern]);
 
-  const from = pixels ? 3 * (at.y * width + at.x) : 0;
-  /** @type {import("../math/color.js").Triple | null} */
-  const levels = pixels ? [pixels.bytes[from], pixels.bytes[from + 1], pixels.bytes[from + 2]] : null;
-  const color = levels ? `rgb(${levels.join(" ")})` : "transparent";
   const known = sensor.value;
   const fresh = known && known.at.x === at.x && known.at.y === at.y && known.bayer.pattern === pattern ? known : null;
+  const from = pixels ? 3 * (at.y * width + at.x) : 0;
+  /** @type {import("../math/color.js").Triple | null} of a photo that is still on its way, the library's */
+  const levels = pixels ? [pixels.bytes[from], pixels.bytes[from + 1], pixels.bytes[from + 2]] : (fresh?.rgb ?? null);
+  const color = levels ? `rgb(${levels.join(" ")})` : "transparent";
   return html`<aside class="readout" aria-label="The pixel">
     <div class="who"><span class="swatch" style=${{ background: color }}></span>
       <${WholeNumber} label="x" value=${at.x} low=${0} high=${width - 1} onChoose=${(/** @type {number} */ x) => choose({ x, y: at.y })} />
@@ -115,10 +116,15 @@ function InTensor({ at, levels, tensor, recipe }) {
         unit=""
         values=${there ? fixedAll(order(there, tensor), 3) : tensor ? ["–", "–", "–"] : null} tint=${tensor?.channel_order !== "BGR"} />
     </tbody></table>
-    <p class="fine">${tensor && !place ? "This pixel lies outside of what the recipe keeps: no number of the input stands for it." : tensor && (tensor.scale[0] > 1.01 || tensor.scale[0] < 0.99)
-      ? `The photo was resized first: one number of the input covers ${significant(tensor.scale[0], 3)} × ${significant(tensor.scale[1], 3)} photo pixels.`
+    <p class="fine">${tensor && !place ? "This pixel lies outside of what the recipe keeps: no number of the input stands for it." : tensor && String(tensor.resized_hw) !== String(tensor.picture_hw)
+      ? `The photo was resized first: one number of the input covers ${covers(tensor).map((one) => significant(one, 3)).join(" × ")} photo pixels.`
       : "\u00a0"}</p>
   </div>`;
+}
+
+/** @param {Tensor} tensor photo pixels for each pixel of the input, down and across */
+function covers({ picture_hw, resized_hw }) {
+  return picture_hw.map((size, axis) => size / resized_hw[axis]);
 }
 
 /** @param {number[]} rgb @param {Tensor} tensor in the order of its channels */
