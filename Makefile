@@ -26,10 +26,12 @@ test: $(VENV)/.dev  ## the tests, without the full sweeps
 test-all: $(VENV)/.dev  ## the tests, full sweeps included
 	$(BIN)/python -m pytest -q $(WORKERS)
 
-lint: $(VENV)/.dev  ## ruff and mypy --strict
+lint: $(VENV)/.dev  ## ruff, mypy --strict, and tsc where it is installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src
+	@if command -v tsc >/dev/null; then tsc --project tests/explorer/page/tsconfig.json; \
+	  else echo "no tsc on PATH: the explorer's page is not type checked (npm install --global typescript)"; fi
 
 format: $(VENV)/.dev  ## let ruff put the code in its form
 	$(BIN)/ruff check --fix .

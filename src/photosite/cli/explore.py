@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +75,9 @@ def explore(
         pass
     finally:
         session.close()
+    sys.stdout.flush()
+    if any(thread.name.startswith("photosite") for thread in threading.enumerate()):
+        os._exit(0)  # something is still being computed for a page that nobody looks at: Python would wait for it
     return 0
 
 

@@ -153,7 +153,7 @@ export function Convolution({ photo }) {
       <${InputMap} input=${input} patch=${now} kernel=${kernel} options=${options} place=${place} hover=${hover} numbers=${numbers}
         output=${output} onKeep=${(/** @type {any} */ one) => move.current.to(one.row * (output?.width ?? 1) + one.column, false)} />
       <${OutputMap} output=${output} look=${lookOf(choices.look, kernel, numbers)} wish=${choices.look} onWish=${set("as")} kernel=${kernel} numbers=${numbers} place=${place} hover=${hover}
-        playing=${playing.value} onKeep=${(/** @type {any} */ one) => move.current.to(one.row * (output?.width ?? 1) + one.column, false)} /></div>` : html`<div class="maps empty"></div>`}
+        playing=${playing.value} onKeep=${(/** @type {any} */ one) => move.current.to(one.row * (output?.width ?? 1) + one.column, false)} /></div>` : html`<p class="maps empty hint">${choices.kernel === "layer" && !layer.value ? "The model's first layer is being read; the first time takes a few seconds." : ""}</p>`}
     ${output ? html`<div class="transport" role="group" aria-label="Slide the kernel">
       <button type="button" onClick=${() => move.current.to(move.current.number - 1)} disabled=${move.current.number === 0}>Back</button>
       <button type="button" class="main" aria-pressed=${playing.value} onClick=${play}>${playing.value ? "Pause" : "Play"}</button>

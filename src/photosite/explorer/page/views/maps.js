@@ -125,6 +125,6 @@ export function OutputMap({ output, look, wish, onWish, kernel, numbers, place, 
     </div>
     <figcaption>output · ${shape([1, height, width])} · ${significant(found.low)} … ${significant(found.high)} <span class="scale">
       <i class=${`ramp ${look}`}></i>${significant(drawn.low)} … ${significant(drawn.high)}</span>
-      <${Select} label="drawn" value=${wish} of=${LOOKS.map((one) => [one, one === "auto" ? `as fits: ${look}` : one])} onChoose=${onWish} /></figcaption>
+      <${Select} label="drawn" value=${wish} of=${LOOKS.map((one) => [one, one === "auto" ? `auto: ${look}` : one])} onChoose=${onWish} /></figcaption>
   </figure>`;
 }
