@@ -216,6 +216,8 @@ def test_the_neighborhood_is_the_tensor(page: Page) -> None:
     np.testing.assert_allclose(shown, near.transpose(1, 2, 0).ravel(), atol=0.0051)
     assert numbers(page.locator(".strides tr").nth(2).inner_text()) == [150528, 672, 3, 1]
     here = (row * 224 + column) * 3
+    run = numbers(" ".join(page.locator(".strip .cell").evaluate_all("all => all.map((one) => one.firstChild.data)")))
+    np.testing.assert_allclose(run, x.transpose(1, 2, 0).ravel()[here - 9 : here + 12], atol=0.051)
     assert f"{here // 1000}\u2009{here % 1000:03d}" in page.locator(".strip").inner_text()
 
 
