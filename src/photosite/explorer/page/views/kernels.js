@@ -162,6 +162,8 @@ function Learned({ filter, layer }) {
       aria-pressed=${f === filter} aria-label=${`filter ${f}`} title=${`filter ${f}`} onClick=${() => choose({ f })}>
       <${KernelPicture} values=${one.weight.subarray(f * size, (f + 1) * size)} channels=${channels} rows=${rows} columns=${columns} side=${28} /></button>`)}
       ${shown < count ? html`<button type="button" class="more" onClick=${() => (all.value = true)}>show all ${count}</button>` : null}</div>` : null}
+    ${one && [one.stride, one.padding, one.dilation].some(([down, across]) => down !== across)
+      ? html`<p class="fine">This layer strides or pads its rows and columns differently; here both go as its rows do.</p>` : null}
     ${one?.notes.map((note) => html`<p class="fine" key=${note}>${note}</p>`)}
     <${Fault} words=${fault.value} />
   </div>`;
