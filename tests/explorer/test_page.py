@@ -329,9 +329,10 @@ def test_stations_lead_back_to_what_was_chosen(page: Page) -> None:
     np.testing.assert_allclose(result(page), kernel_output([[1 / 9] * 3] * 3, 16)[3, 4], rtol=1e-5)
 
 
-def test_a_photo_is_opened_and_what_is_none_is_said(browser: Browser, session: Session, tmp_path: Path) -> None:
-    for page in opened(browser, session, refused=True):
-        open_photos(page, tmp_path)
+def test_a_photo_is_opened_and_what_is_none_is_said(browser: Browser, tmp_path: Path) -> None:
+    with explore(picture()) as session:
+        for page in opened(browser, session, refused=True):
+            open_photos(page, tmp_path)
 
 
 def open_photos(page: Page, tmp_path: Path) -> None:
@@ -350,7 +351,13 @@ def open_photos(page: Page, tmp_path: Path) -> None:
     page.wait_for_selector(f"text={HEIGHT} × {WIDTH} px")
 
 
-def test_a_file_is_dropped_anywhere(page: Page, session: Session) -> None:
+def test_a_file_is_dropped_anywhere(browser: Browser) -> None:
+    with explore(picture()) as session:
+        for page in opened(browser, session):
+            drop_a_file(page)
+
+
+def drop_a_file(page: Page) -> None:
     page.evaluate("""async () => {
       const canvas = new OffscreenCanvas(13, 9);
       canvas.getContext("2d").fillRect(0, 0, 13, 9);
@@ -367,9 +374,6 @@ def test_a_file_is_dropped_anywhere(page: Page, session: Session) -> None:
     assert page.evaluate("window.wasOver")
     assert page.locator(".drop").is_hidden()
     assert "dropped.png" in page.locator(".photos .name").inner_text()
-    session.workspace._photos.clear()
-    session.workspace.add_photo(picture(), "again")
-    page.reload()
 
 
 def test_without_the_token_it_says_what_to_do(browser: Browser, session: Session) -> None:

@@ -2,7 +2,15 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { levelsToHsv, levelsToLab, levelsToLinear, levelsToYcbcr, lumaLevel, photositeColor, roundEven } from "../../../src/photosite/explorer/page/math/color.js";
+import {
+  levelsToHsv,
+  levelsToLab,
+  levelsToLinear,
+  levelsToYcbcr,
+  lumaLevel,
+  photositeColor,
+  roundEven,
+} from "../../../src/photosite/explorer/page/math/color.js";
 
 const close = (found, wanted, within = 1e-9) =>
   found.forEach((value, c) => assert.ok(Math.abs(value - wanted[c]) <= within, `${found} is not ${wanted}`));
@@ -16,7 +24,14 @@ test("white, black and gray", () => {
 });
 
 test("the hues of the primaries and their mixtures", () => {
-  const hues = [[255, 0, 0], [255, 255, 0], [0, 255, 0], [0, 255, 255], [0, 0, 255], [255, 0, 255]];
+  const hues = [
+    [255, 0, 0],
+    [255, 255, 0],
+    [0, 255, 0],
+    [0, 255, 255],
+    [0, 0, 255],
+    [255, 0, 255],
+  ];
   hues.forEach((levels, k) => close(levelsToHsv(levels), [60 * k, 1, 1]));
   assert.ok(levelsToHsv([255, 0, 1])[0] < 360);
 });

@@ -6,10 +6,17 @@ import { convolve, places, refusal, source, windowAt } from "../../../src/photos
 
 const plain = { stride: 1, padding: 0, mode: "zero", dilation: 1 };
 const plane = (height, width, channels = 1, of = (i) => i) => ({
-  channels, height, width, values: Float64Array.from({ length: channels * height * width }, (_, i) => of(i)),
+  channels,
+  height,
+  width,
+  values: Float64Array.from({ length: channels * height * width }, (_, i) => of(i)),
 });
 const kernelOf = (rows, bias = 0, channels = 1) => ({
-  channels, rows: rows.length, columns: rows[0].length, values: Array.from({ length: channels }, () => rows.flat()).flat(), bias,
+  channels,
+  rows: rows.length,
+  columns: rows[0].length,
+  values: Array.from({ length: channels }, () => rows.flat()).flat(),
+  bias,
 });
 
 test("right less left is 2 everywhere on a ramp", () => {
@@ -19,9 +26,17 @@ test("right less left is 2 everywhere on a ramp", () => {
 
 test("stride, padding and dilation by hand", () => {
   // 1 2 3 4 with a zero on each side, every second place, the two weights two apart: (0, 2) (2, 4) (4, –)
-  const found = convolve(plane(1, 4, 1, (i) => i + 1), { ...kernelOf([[1, 10]]) }, { ...plain, stride: 2, dilation: 2 });
+  const found = convolve(
+    plane(1, 4, 1, (i) => i + 1),
+    { ...kernelOf([[1, 10]]) },
+    { ...plain, stride: 2, dilation: 2 },
+  );
   assert.deepEqual([...found.values], [1 + 30]);
-  const padded = convolve(plane(1, 4, 1, (i) => i + 1), kernelOf([[1, 10]]), { stride: 2, padding: 1, mode: "zero", dilation: 1 });
+  const padded = convolve(
+    plane(1, 4, 1, (i) => i + 1),
+    kernelOf([[1, 10]]),
+    { stride: 2, padding: 1, mode: "zero", dilation: 1 },
+  );
   assert.deepEqual([padded.height, padded.width], [2, 3]);
   assert.deepEqual([...padded.values].slice(0, 3), [0, 0, 0]); // the row above the picture
 });
@@ -35,7 +50,16 @@ test("what stands beyond the border", () => {
 
 test("each place is the sum that its window shows, and channels add up", () => {
   const input = plane(6, 7, 3, (i) => ((i * 7919) % 31) - 15);
-  const kernel = { ...kernelOf([[1, -2], [3, 4]], 5, 3) };
+  const kernel = {
+    ...kernelOf(
+      [
+        [1, -2],
+        [3, 4],
+      ],
+      5,
+      3,
+    ),
+  };
   for (const mode of ["zero", "reflect", "replicate"]) {
     const options = { stride: 2, padding: 2, mode, dilation: 2 };
     const { height, width, values } = convolve(input, kernel, options);
@@ -44,14 +68,26 @@ test("each place is the sum that its window shows, and channels add up", () => {
       for (let column = 0; column < width; column++) {
         const one = windowAt(input, kernel, options, row, column);
         assert.equal(one.result, values[row * width + column]);
-        assert.equal(one.products.reduce((a, b) => a + b, kernel.bias), one.result);
+        assert.equal(
+          one.products.reduce((a, b) => a + b, kernel.bias),
+          one.result,
+        );
       }
     }
   }
 });
 
 test("windows say which of their numbers are padding", () => {
-  const found = windowAt(plane(2, 2), kernelOf([[1, 1], [1, 1]]), { ...plain, padding: 1, mode: "replicate" }, 0, 0);
+  const found = windowAt(
+    plane(2, 2),
+    kernelOf([
+      [1, 1],
+      [1, 1],
+    ]),
+    { ...plain, padding: 1, mode: "replicate" },
+    0,
+    0,
+  );
   assert.deepEqual(found.beyond, [true, true, true, false]);
   assert.deepEqual([...found.under], [0, 0, 0, 0]);
 });
@@ -59,8 +95,18 @@ test("windows say which of their numbers are padding", () => {
 test("what cannot be is said", () => {
   assert.equal(refusal(plane(3, 3), kernelOf([[1]]), plain), "");
   assert.equal(
-    refusal(plane(3, 3), kernelOf([[1, 1], [1, 1]]), { ...plain, dilation: 4 }),
+    refusal(
+      plane(3, 3),
+      kernelOf([
+        [1, 1],
+        [1, 1],
+      ]),
+      { ...plain, dilation: 4 },
+    ),
     "the kernel spans 5 and the padded picture is 3 high: it does not fit",
   );
-  assert.match(refusal(plane(3, 3), kernelOf([[1]]), { ...plain, padding: 3, mode: "reflect" }), /at most 2 .* padding is 3/);
+  assert.match(
+    refusal(plane(3, 3), kernelOf([[1]]), { ...plain, padding: 3, mode: "reflect" }),
+    /at most 2 .* padding is 3/,
+  );
 });

@@ -19,7 +19,8 @@ test("an address comes back as it was", () => {
 });
 
 test("an address that nobody wrote leads to the first view", () => {
-  for (const hash of ["", "#", "#/", "#/nothing?x=1", "#pixels?__proto__=1"]) assert.equal(readHash(hash, VIEWS).view, "pixels");
+  for (const hash of ["", "#", "#/", "#/nothing?x=1", "#pixels?__proto__=1"])
+    assert.equal(readHash(hash, VIEWS).view, "pixels");
   assert.equal(integer("12abc", 0, 9, 4), 4);
   assert.equal(integer("99", 0, 9, 4), 9);
   assert.equal(integer(undefined, 0, 9, 4), 4);
@@ -27,10 +28,17 @@ test("an address that nobody wrote leads to the first view", () => {
 });
 
 test("kernels as people type them", () => {
-  assert.deepEqual(parseRows("1/4, −2 ; 3 4").rows, [[0.25, -2], [3, 4]]);
-  assert.deepEqual(parseRows("1 2\n3 4").rows, [[1, 2], [3, 4]]);
+  assert.deepEqual(parseRows("1/4, −2 ; 3 4").rows, [
+    [0.25, -2],
+    [3, 4],
+  ]);
+  assert.deepEqual(parseRows("1 2\n3 4").rows, [
+    [1, 2],
+    [3, 4],
+  ]);
   assert.match(parseRows("1,2;3").error, /equally many numbers, these have 2, 1/);
-  for (const wrong of ["1,x", "1/0", "1/", "1/2/3", "NaN", "Infinity"]) assert.match(parseRows(wrong).error, /wants numbers/, wrong);
+  for (const wrong of ["1,x", "1/0", "1/", "1/2/3", "NaN", "Infinity"])
+    assert.match(parseRows(wrong).error, /wants numbers/, wrong);
   assert.match(parseRows(" ;; ").error, /at least one/);
   assert.match(parseRows(Array(12).fill("1").join(",")).error, /at most 11/);
   assert.equal(rowsText(parseRows("1,-2;0.5,4").rows), "1,-2;0.5,4");
@@ -38,21 +46,27 @@ test("kernels as people type them", () => {
 
 test("named kernels do what their names say", () => {
   const sums = Object.fromEntries(GALLERY.map((one) => [one.key, numbersOf(one).reduce((a, b) => a + b, 0)]));
-  for (const key of ["identity", "box", "gaussian", "gaussian-5", "sharpen", "emboss"]) assert.ok(Math.abs(sums[key] - 1) < 1e-12, key);
+  for (const key of ["identity", "box", "gaussian", "gaussian-5", "sharpen", "emboss"])
+    assert.ok(Math.abs(sums[key] - 1) < 1e-12, key);
   for (const key of ["edge-x", "edge-y", "sobel-x", "sobel-y", "laplacian"]) assert.equal(sums[key], 0, key);
   const named = (key) => GALLERY.find((one) => one.key === key)?.rows ?? [];
-  assert.deepEqual(named("sobel-y"), named("sobel-x").map((_, r) => named("sobel-x").map((line) => line[r])));
+  assert.deepEqual(
+    named("sobel-y"),
+    named("sobel-x").map((_, r) => named("sobel-x").map((line) => line[r])),
+  );
 });
 
 test("memory: every place has one number, and the strides say where", () => {
   for (const layout of ["nchw", "nhwc"]) {
     const steps = strides(layout, 3, 4, 5);
     const seen = new Set();
-    for (let c = 0; c < 3; c++) for (let y = 0; y < 4; y++) for (let x = 0; x < 5; x++) {
-      const offset = offsetOf(steps, c, y, x);
-      assert.deepEqual(placeOf(layout, offset, 3, 4, 5), [c, y, x]);
-      seen.add(offset);
-    }
+    for (let c = 0; c < 3; c++)
+      for (let y = 0; y < 4; y++)
+        for (let x = 0; x < 5; x++) {
+          const offset = offsetOf(steps, c, y, x);
+          assert.deepEqual(placeOf(layout, offset, 3, 4, 5), [c, y, x]);
+          seen.add(offset);
+        }
     assert.deepEqual([seen.size, Math.max(...seen)], [60, 59]);
   }
   assert.deepEqual(strides("nchw", 3, 224, 224), { n: 150528, c: 50176, y: 224, x: 1 });
@@ -69,7 +83,10 @@ test("a photo's pixel in the input, and outside of its crop", () => {
 });
 
 test("zooming keeps what is under the pointer", () => {
-  const [picture, frame] = [{ width: 4000, height: 3000 }, { width: 600, height: 450 }];
+  const [picture, frame] = [
+    { width: 4000, height: 3000 },
+    { width: 600, height: 450 },
+  ];
   const whole = fit(picture, frame);
   assert.deepEqual(whole, { scale: 0.15, left: 0, top: 0 });
   let view = whole;
@@ -84,7 +101,10 @@ test("zooming keeps what is under the pointer", () => {
 });
 
 test("a small picture is centered, and a moved pixel comes into sight", () => {
-  const [picture, frame] = [{ width: 10, height: 10 }, { width: 200, height: 100 }];
+  const [picture, frame] = [
+    { width: 10, height: 10 },
+    { width: 200, height: 100 },
+  ];
   assert.deepEqual(fit(picture, frame), { scale: 10, left: -5, top: 0 });
   assert.equal(pixelAt(fit(picture, frame), 10, 50, picture), null);
   const close = clamp({ scale: 50, left: 0, top: 0 }, picture, frame);
@@ -108,7 +128,12 @@ test("maps: zero is paper, limits are symmetric colors, and constants have one c
 
 test("numbers as people read them", () => {
   assert.deepEqual([25557032, -1234, 12345].map(whole), ["25\u2009557\u2009032", "−1234", "12\u2009345"]);
-  assert.deepEqual([0.123456, -0.00001234, 15290.4, 1e7 + 0.5, 0, NaN].map((one) => significant(one)),
-    ["0.1235", "−1.234e−5", "15\u2009290", "1.000e+7", "0", "NaN"]);
-  assert.deepEqual([fixed(-0.0001, 2), fixed(-1.5, 1), shape([3, 224, 10000])], ["0.00", "−1.5", "3 × 224 × 10\u2009000"]);
+  assert.deepEqual(
+    [0.123456, -0.00001234, 15290.4, 1e7 + 0.5, 0, NaN].map((one) => significant(one)),
+    ["0.1235", "−1.234e−5", "15\u2009290", "1.000e+7", "0", "NaN"],
+  );
+  assert.deepEqual(
+    [fixed(-0.0001, 2), fixed(-1.5, 1), shape([3, 224, 10000])],
+    ["0.00", "−1.5", "3 × 224 × 10\u2009000"],
+  );
 });

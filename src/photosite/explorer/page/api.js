@@ -45,7 +45,8 @@ export async function ask(token, name, query = {}, how = {}) {
     return unpack(await answer.arrayBuffer());
   } catch (error) {
     if (control.signal.aborted) throw new Superseded();
-    if (error instanceof TypeError) throw new Refusal(0, "photosite no longer answers: start `photosite explore` again");
+    if (error instanceof TypeError)
+      throw new Refusal(0, "photosite no longer answers: start `photosite explore` again");
     throw error;
   } finally {
     if (running.get(view) === control) running.delete(view);

@@ -24,7 +24,9 @@ const token = (() => {
 
 export const route = signal(readHash(location.hash, VIEWS));
 export const about = signal(/** @type {About | null} */ (null));
-export const trouble = signal(token ? "" : "Open the address that `photosite explore` printed: it holds the key to this page.");
+export const trouble = signal(
+  token ? "" : "Open the address that `photosite explore` printed: it holds the key to this page.",
+);
 export const uploadError = signal("");
 export const uploading = signal("");
 export const theme = signal(localStorage.getItem("theme") ?? "auto");
@@ -60,7 +62,10 @@ effect(() => {
  */
 export function choose(changes, { follow = false } = {}) {
   const { view, params } = route.peek();
-  const next = { ...params, ...Object.fromEntries(Object.entries(changes).map(([key, value]) => [key, String(value)])) };
+  const next = {
+    ...params,
+    ...Object.fromEntries(Object.entries(changes).map(([key, value]) => [key, String(value)])),
+  };
   for (const key of Object.keys(next)) if (next[key] === "") delete next[key];
   show({ view, params: next }, follow);
 }

@@ -1,7 +1,8 @@
 /** Numbers become colors, as in the reports: signed ones blue, paper, orange around zero; magnitudes in viridis. */
 
 /** Every 17th of the 256 colors of viridis (N. J. Smith, S. van der Walt; CC0). */
-const VIRIDIS = "440154 481a6c 472f7d 414487 39568c 31688e 2a788e 23888e 1f988b 22a884 35b779 54c568 7ad151 a5db36 d2e21b fde725";
+const VIRIDIS =
+  "440154 481a6c 472f7d 414487 39568c 31688e 2a788e 23888e 1f988b 22a884 35b779 54c568 7ad151 a5db36 d2e21b fde725";
 const DIVERGING = "123f7d 3a76bb a5c4e2 fbfaf7 eebd85 c8741f 7a3c05";
 
 /** @param {string} colors anchors in hexadecimal @returns {Uint8Array} 256 × 3 */

@@ -114,7 +114,12 @@ export function drawWindow(context, kernel, { stride, dilation }, cell, dense, c
   context.lineWidth = 1.5 * dense;
   for (let u = 0; u < kernel.rows; u++) {
     for (let v = 0; v < kernel.columns; v++) {
-      context.strokeRect(left + v * dilation * side + dense, top + u * dilation * side + dense, side - 2 * dense, side - 2 * dense);
+      context.strokeRect(
+        left + v * dilation * side + dense,
+        top + u * dilation * side + dense,
+        side - 2 * dense,
+        side - 2 * dense,
+      );
     }
   }
 }

@@ -118,7 +118,10 @@ function numbers(context, pixels, view, dense, left, top, right, bottom, { chann
 export function outline(context, x, y, width, height, color, dense) {
   const grow = Math.max(0, 4 * dense - Math.min(width, height)) / 2;
   const box = [Math.round(x - grow), Math.round(y - grow), Math.round(width + 2 * grow), Math.round(height + 2 * grow)];
-  for (const [style, thick] of /** @type {[string, number][]} */ ([["#14161a", 4], [color, 2]])) {
+  for (const [style, thick] of /** @type {[string, number][]} */ ([
+    ["#14161a", 4],
+    [color, 2],
+  ])) {
     context.strokeStyle = style;
     context.lineWidth = thick * dense;
     context.strokeRect(box[0], box[1], box[2], box[3]);

@@ -9,7 +9,11 @@ const KNEE = 6 / 29;
  * @type {Triple[]}
  */
 const RGB_TO_XYZ = (() => {
-  const directions = [[0.64, 0.33], [0.3, 0.6], [0.15, 0.06]].map(([x, y]) => [x / y, 1, (1 - x - y) / y]);
+  const directions = [
+    [0.64, 0.33],
+    [0.3, 0.6],
+    [0.15, 0.06],
+  ].map(([x, y]) => [x / y, 1, (1 - x - y) / y]);
   const white = whiteXyz();
   const lengths = solve(directions, white);
   return /** @type {Triple[]} */ ([0, 1, 2].map((row) => [0, 1, 2].map((c) => directions[c][row] * lengths[c])));
@@ -75,7 +79,9 @@ export function levelsToYcbcr(levels) {
  * @param {number} r @param {number} g @param {number} b levels
  */
 export function lumaLevel(r, g, b) {
-  const red = r / 255, green = g / 255, blue = b / 255;
+  const red = r / 255,
+    green = g / 255,
+    blue = b / 255;
   return roundEven((green + 0.299 * (red - green) + 0.114 * (blue - green)) * 255);
 }
 

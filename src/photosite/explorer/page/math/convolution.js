@@ -44,7 +44,8 @@ export function source(at, side, mode) {
 export function refusal(input, kernel, options) {
   const { padding, mode } = options;
   const most = Math.min(input.height, input.width) - 1;
-  if (mode === "reflect" && padding > most) return `reflect can repeat at most ${most} of this side; padding is ${padding}`;
+  if (mode === "reflect" && padding > most)
+    return `reflect can repeat at most ${most} of this side; padding is ${padding}`;
   for (const [side, size, name] of /** @type {[number, number, string][]} */ ([
     [input.height, kernel.rows, "high"],
     [input.width, kernel.columns, "wide"],

@@ -17,7 +17,13 @@ export function inputOf({ height, width, bytes }, channels, numbers, table) {
     for (let c = 0; c < count; c++) {
       const level = count === 1 ? lumaLevel(bytes[3 * i], bytes[3 * i + 1], bytes[3 * i + 2]) : bytes[3 * i + c];
       values[c * size + i] =
-        numbers === "levels" ? level : numbers === "unit" ? level / 255 : count === 1 ? meanOf(table, level) : table[256 * c + level];
+        numbers === "levels"
+          ? level
+          : numbers === "unit"
+            ? level / 255
+            : count === 1
+              ? meanOf(table, level)
+              : table[256 * c + level];
     }
   }
   return { channels: count, height, width, values };

@@ -11,20 +11,121 @@
 
 /** @type {Named[]} */
 export const GALLERY = [
-  { key: "identity", title: "Identity", what: "leaves every pixel as it is", rows: [[0, 0, 0], [0, 1, 0], [0, 0, 0]] },
-  { key: "edge-x", title: "Edges across", what: "right neighbor less left: upright edges", rows: [[0, 0, 0], [-1, 0, 1], [0, 0, 0]] },
-  { key: "edge-y", title: "Edges down", what: "lower neighbor less upper: level edges", rows: [[0, -1, 0], [0, 0, 0], [0, 1, 0]] },
-  { key: "sobel-x", title: "Sobel x", what: "edges across, smoothed down", rows: [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]] },
-  { key: "sobel-y", title: "Sobel y", what: "edges down, smoothed across", rows: [[-1, -2, -1], [0, 0, 0], [1, 2, 1]] },
-  { key: "box", title: "Mean", what: "the mean of nine pixels", rows: [[1, 1, 1], [1, 1, 1], [1, 1, 1]], over: 9 },
-  { key: "gaussian", title: "Gaussian 3", what: "a soft blur", rows: [[1, 2, 1], [2, 4, 2], [1, 2, 1]], over: 16 },
   {
-    key: "gaussian-5", title: "Gaussian 5", what: "a wider soft blur", over: 256,
-    rows: [[1, 4, 6, 4, 1], [4, 16, 24, 16, 4], [6, 24, 36, 24, 6], [4, 16, 24, 16, 4], [1, 4, 6, 4, 1]],
+    key: "identity",
+    title: "Identity",
+    what: "leaves every pixel as it is",
+    rows: [
+      [0, 0, 0],
+      [0, 1, 0],
+      [0, 0, 0],
+    ],
   },
-  { key: "laplacian", title: "Laplacian", what: "how far a pixel is from its neighbors", rows: [[0, 1, 0], [1, -4, 1], [0, 1, 0]] },
-  { key: "sharpen", title: "Sharpen", what: "the pixel less the Laplacian", rows: [[0, -1, 0], [-1, 5, -1], [0, -1, 0]] },
-  { key: "emboss", title: "Emboss", what: "light from the top left", rows: [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]] },
+  {
+    key: "edge-x",
+    title: "Edges across",
+    what: "right neighbor less left: upright edges",
+    rows: [
+      [0, 0, 0],
+      [-1, 0, 1],
+      [0, 0, 0],
+    ],
+  },
+  {
+    key: "edge-y",
+    title: "Edges down",
+    what: "lower neighbor less upper: level edges",
+    rows: [
+      [0, -1, 0],
+      [0, 0, 0],
+      [0, 1, 0],
+    ],
+  },
+  {
+    key: "sobel-x",
+    title: "Sobel x",
+    what: "edges across, smoothed down",
+    rows: [
+      [-1, 0, 1],
+      [-2, 0, 2],
+      [-1, 0, 1],
+    ],
+  },
+  {
+    key: "sobel-y",
+    title: "Sobel y",
+    what: "edges down, smoothed across",
+    rows: [
+      [-1, -2, -1],
+      [0, 0, 0],
+      [1, 2, 1],
+    ],
+  },
+  {
+    key: "box",
+    title: "Mean",
+    what: "the mean of nine pixels",
+    rows: [
+      [1, 1, 1],
+      [1, 1, 1],
+      [1, 1, 1],
+    ],
+    over: 9,
+  },
+  {
+    key: "gaussian",
+    title: "Gaussian 3",
+    what: "a soft blur",
+    rows: [
+      [1, 2, 1],
+      [2, 4, 2],
+      [1, 2, 1],
+    ],
+    over: 16,
+  },
+  {
+    key: "gaussian-5",
+    title: "Gaussian 5",
+    what: "a wider soft blur",
+    over: 256,
+    rows: [
+      [1, 4, 6, 4, 1],
+      [4, 16, 24, 16, 4],
+      [6, 24, 36, 24, 6],
+      [4, 16, 24, 16, 4],
+      [1, 4, 6, 4, 1],
+    ],
+  },
+  {
+    key: "laplacian",
+    title: "Laplacian",
+    what: "how far a pixel is from its neighbors",
+    rows: [
+      [0, 1, 0],
+      [1, -4, 1],
+      [0, 1, 0],
+    ],
+  },
+  {
+    key: "sharpen",
+    title: "Sharpen",
+    what: "the pixel less the Laplacian",
+    rows: [
+      [0, -1, 0],
+      [-1, 5, -1],
+      [0, -1, 0],
+    ],
+  },
+  {
+    key: "emboss",
+    title: "Emboss",
+    what: "light from the top left",
+    rows: [
+      [-2, -1, 0],
+      [-1, 1, 1],
+      [0, 1, 2],
+    ],
+  },
 ];
 
 /**
@@ -41,8 +142,17 @@ export function numbersOf(named) {
  * @returns {{rows: number[][], error: string}}
  */
 export function parseRows(text) {
-  const lines = text.split(/[;\n]/).map((line) => line.trim()).filter((line) => line);
-  const rows = lines.map((line) => line.replace(/−/g, "-").split(/[\s,]+/).filter((word) => word).map(number));
+  const lines = text
+    .split(/[;\n]/)
+    .map((line) => line.trim())
+    .filter((line) => line);
+  const rows = lines.map((line) =>
+    line
+      .replace(/−/g, "-")
+      .split(/[\s,]+/)
+      .filter((word) => word)
+      .map(number),
+  );
   if (!rows.length) return { rows, error: "a kernel wants at least one number" };
   if (rows.some((row) => row.some((value) => !Number.isFinite(value)))) {
     return { rows, error: "a kernel wants numbers such as -1, 0.5 or 1/9" };

@@ -8,9 +8,7 @@
  */
 export function strides(layout, channels, height, width) {
   const n = channels * height * width;
-  return layout === "nchw"
-    ? { n, c: height * width, y: width, x: 1 }
-    : { n, c: 1, y: width * channels, x: channels };
+  return layout === "nchw" ? { n, c: height * width, y: width, x: 1 } : { n, c: 1, y: width * channels, x: channels };
 }
 
 /**

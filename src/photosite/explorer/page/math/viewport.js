@@ -40,7 +40,11 @@ export function clamp(view, picture, frame) {
  */
 export function zoom(view, factor, x, y, picture, frame) {
   const { scale } = clamp({ ...view, scale: view.scale * factor }, picture, frame);
-  return clamp({ scale, left: view.left + x / view.scale - x / scale, top: view.top + y / view.scale - y / scale }, picture, frame);
+  return clamp(
+    { scale, left: view.left + x / view.scale - x / scale, top: view.top + y / view.scale - y / scale },
+    picture,
+    frame,
+  );
 }
 
 /** The pixel under a point of the frame; null beside the picture.

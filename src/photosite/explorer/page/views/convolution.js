@@ -62,7 +62,10 @@ export function Convolution({ photo }) {
   useEffect(() => {
     question("patch", where).then(
       ({ data, arrays }) => {
-        const { shape: [height, width], values } = arrays.picture;
+        const {
+          shape: [height, width],
+          values,
+        } = arrays.picture;
         patch.value = { height, width, bytes: values, table: arrays.table.values, box: data.box };
         fault.value = "";
       },
@@ -72,27 +75,34 @@ export function Convolution({ photo }) {
     );
   }, Object.values(where));
 
-  const kernel = useMemo(() => kernelOf(choices, learnedBy), [
-    choices.kernel, choices.typed, choices.filter, channels, learnedBy, params.bias,
-  ]);
+  const kernel = useMemo(
+    () => kernelOf(choices, learnedBy),
+    [choices.kernel, choices.typed, choices.filter, channels, learnedBy, params.bias],
+  );
   const options = { stride, padding, mode, dilation };
   const now = patch.value;
-  const input = useMemo(() => (now ? inputOf(now, kernel?.channels === 3 ? "rgb" : channels, numbers, now.table) : null), [
-    now, channels, numbers, kernel?.channels,
-  ]);
+  const input = useMemo(
+    () => (now ? inputOf(now, kernel?.channels === 3 ? "rgb" : channels, numbers, now.table) : null),
+    [now, channels, numbers, kernel?.channels],
+  );
   const impossible = input && kernel ? refusal(input, kernel, options) : "";
-  const output = useMemo(() => (input && kernel && !impossible ? convolve(input, kernel, options) : null), [
-    input, kernel, impossible, stride, padding, mode, dilation,
-  ]);
+  const output = useMemo(
+    () => (input && kernel && !impossible ? convolve(input, kernel, options) : null),
+    [input, kernel, impossible, stride, padding, mode, dilation],
+  );
   const count = output ? output.height * output.width : 0;
   const pinned = output
-    ? { row: integer(params.y, 0, output.height - 1, Math.floor(output.height / 2)), column: integer(params.x, 0, output.width - 1, Math.floor(output.width / 2)) }
+    ? {
+        row: integer(params.y, 0, output.height - 1, Math.floor(output.height / 2)),
+        column: integer(params.x, 0, output.width - 1, Math.floor(output.width / 2)),
+      }
     : { row: 0, column: 0 };
   const near = hover.value;
   const at = near && output && near.row < output.height && near.column < output.width ? near : pinned;
-  const window = useMemo(() => (input && kernel && output ? windowAt(input, kernel, options, at.row, at.column) : null), [
-    input, kernel, output, at.row, at.column,
-  ]);
+  const window = useMemo(
+    () => (input && kernel && output ? windowAt(input, kernel, options, at.row, at.column) : null),
+    [input, kernel, output, at.row, at.column],
+  );
 
   const move = useRef(/** @type {any} */ (null));
   move.current = {
@@ -126,7 +136,10 @@ export function Convolution({ photo }) {
     if (!output || /INPUT|SELECT/.test(target.tagName)) return;
     const step = event.shiftKey ? 10 : 1;
     const moves = /** @type {Record<string, [number, number]>} */ ({
-      ArrowLeft: [0, -step], ArrowRight: [0, step], ArrowUp: [-step, 0], ArrowDown: [step, 0],
+      ArrowLeft: [0, -step],
+      ArrowRight: [0, step],
+      ArrowUp: [-step, 0],
+      ArrowDown: [step, 0],
     });
     const go = moves[event.key];
     if (go) {
@@ -151,24 +164,36 @@ export function Convolution({ photo }) {
     <${KernelPicker} kernel=${choices.kernel} filter=${choices.filter} typed=${choices.typed} layer=${layer} />
     <${Settings} choices=${choices} set=${set} photo=${photo} learned=${choices.kernel === "layer"} bias=${kernel?.bias ?? 0} />
     <${Fault} words=${fault.value || impossible} />
-    ${input && kernel ? html`<div class="maps">
+    ${
+      input && kernel
+        ? html`<div class="maps">
       <${InputMap} input=${input} patch=${now} kernel=${kernel} options=${options} place=${place} hover=${hover} numbers=${numbers}
         output=${output} onKeep=${(/** @type {any} */ one) => move.current.to(one.row * (output?.width ?? 1) + one.column, false)} />
       <${OutputMap} output=${output} look=${lookOf(choices.look, kernel, numbers)} wish=${choices.look} onWish=${set("as")} kernel=${kernel} numbers=${numbers} place=${place} hover=${hover}
-        playing=${playing.value} onKeep=${(/** @type {any} */ one) => move.current.to(one.row * (output?.width ?? 1) + one.column, false)} /></div>` : html`<p class="maps empty hint">${choices.kernel === "layer" && !layer.value ? "The model's first layer is being read; the first time takes a few seconds." : ""}</p>`}
-    ${output ? html`<div class="transport" role="group" aria-label="Slide the kernel">
+        playing=${playing.value} onKeep=${(/** @type {any} */ one) => move.current.to(one.row * (output?.width ?? 1) + one.column, false)} /></div>`
+        : html`<p class="maps empty hint">${choices.kernel === "layer" && !layer.value ? "The model's first layer is being read; the first time takes a few seconds." : ""}</p>`
+    }
+    ${
+      output
+        ? html`<div class="transport" role="group" aria-label="Slide the kernel">
       <button type="button" onClick=${() => move.current.to(move.current.number - 1)} disabled=${move.current.number === 0}>Back</button>
       <button type="button" class="main" aria-pressed=${playing.value} onClick=${play}>${playing.value ? "Pause" : "Play"}</button>
       <button type="button" onClick=${() => move.current.to(move.current.number + 1)} disabled=${move.current.number >= count - 1}>Step</button>
       <input type="range" min="0" max=${count - 1} value=${at.row * output.width + at.column} aria-label="Place of the kernel"
         onInput=${(/** @type {any} */ event) => move.current.to(Number(event.currentTarget.value))} />
       <span class="num where">row ${at.row}, column ${at.column} of ${output.height} × ${output.width}</span>
-      <${Choice} label="speed" value=${choices.speed} of=${SPEEDS.map((one) => [one, `×${one}`])} onChoose=${set("speed")} /></div>` : null}
-    ${window && kernel && input && output ? html`<div class=${kernel.columns > 5 ? "numbers wide" : "numbers"}>
+      <${Choice} label="speed" value=${choices.speed} of=${SPEEDS.map((one) => [one, `×${one}`])} onChoose=${set("speed")} /></div>`
+        : null
+    }
+    ${
+      window && kernel && input && output
+        ? html`<div class=${kernel.columns > 5 ? "numbers wide" : "numbers"}>
       <div class="scroll"><${Products} window=${window} kernel=${kernel} /></div>
       <div><${Formulas} input=${input} kernel=${kernel} options=${options} height=${output.height} width=${output.width}
         filters=${learnedBy?.shape[0] ?? 1} hasBias=${learnedBy?.has_bias ?? kernel.bias !== 0} />
-        <${Agreement} where=${where} kernel=${kernel} options=${options} numbers=${numbers} output=${output} /></div></div>` : null}
+        <${Agreement} where=${where} kernel=${kernel} options=${options} numbers=${numbers} output=${output} /></div></div>`
+        : null
+    }
   </section>`;
 }
 
@@ -177,19 +202,49 @@ function Settings({ choices, set, photo, learned, bias }) {
   const sides = [...new Set([...SIDES, choices.side])].sort((a, b) => a - b);
   return html`<div class="settings">
     <${Select} label="photo at" value=${String(choices.side)} of=${sides.map((one) => [String(one), `${one} px`])} onChoose=${set("side")} />
-    <${Choice} label="part" value=${choices.cut} of=${[["whole", "whole"], ["square", "square"]]} onChoose=${set("cut")} />
-    ${choices.cut === "square" ? html`<${WholeNumber} label="around x" low=${0} high=${photo.size_hw[1] - 1} onChoose=${set("cx")}
+    <${Choice} label="part" value=${choices.cut} of=${[
+      ["whole", "whole"],
+      ["square", "square"],
+    ]} onChoose=${set("cut")} />
+    ${
+      choices.cut === "square"
+        ? html`<${WholeNumber} label="around x" low=${0} high=${photo.size_hw[1] - 1} onChoose=${set("cx")}
       value=${integer(route.value.params.cx, 0, photo.size_hw[1] - 1, Math.floor(photo.size_hw[1] / 2))} />
       <${WholeNumber} label="y" low=${0} high=${photo.size_hw[0] - 1} onChoose=${set("cy")}
-      value=${integer(route.value.params.cy, 0, photo.size_hw[0] - 1, Math.floor(photo.size_hw[0] / 2))} />` : null}
-    ${learned ? null : html`<${Choice} label="channels" value=${choices.channels} of=${[["gray", "gray"], ["rgb", "R+G+B"]]} onChoose=${set("channels")} />`}
-    <${Select} label="numbers" value=${choices.numbers} of=${[["levels", "0 … 255"], ["unit", "0 … 1"], ["normalized", "normalized"]]} onChoose=${set("numbers")} />
+      value=${integer(route.value.params.cy, 0, photo.size_hw[0] - 1, Math.floor(photo.size_hw[0] / 2))} />`
+        : null
+    }
+    ${
+      learned
+        ? null
+        : html`<${Choice} label="channels" value=${choices.channels} of=${[
+            ["gray", "gray"],
+            ["rgb", "R+G+B"],
+          ]} onChoose=${set("channels")} />`
+    }
+    <${Select} label="numbers" value=${choices.numbers} of=${[
+      ["levels", "0 … 255"],
+      ["unit", "0 … 1"],
+      ["normalized", "normalized"],
+    ]} onChoose=${set("numbers")} />
     <${WholeNumber} label="stride" value=${choices.stride} low=${1} high=${MOST} onChoose=${set("stride")} />
     <${WholeNumber} label="dilation" value=${choices.dilation} low=${1} high=${MOST} onChoose=${set("dil")} />
     <${WholeNumber} label="padding" value=${choices.padding} low=${0} high=${MOST} onChoose=${set("pad")} />
-    ${choices.padding ? html`<${Select} label="by" value=${choices.mode} of=${[["zero", "zeros"], ["reflect", "reflection"], ["replicate", "replication"]]} onChoose=${set("mode")} />` : null}
-    ${learned ? null : html`<label class="number"><span class="label">bias</span><input type="number" step="any" value=${bias}
-      onChange=${(/** @type {any} */ event) => set("bias")(Number(event.currentTarget.value) || "")} /></label>`}
+    ${
+      choices.padding
+        ? html`<${Select} label="by" value=${choices.mode} of=${[
+            ["zero", "zeros"],
+            ["reflect", "reflection"],
+            ["replicate", "replication"],
+          ]} onChoose=${set("mode")} />`
+        : null
+    }
+    ${
+      learned
+        ? null
+        : html`<label class="number"><span class="label">bias</span><input type="number" step="any" value=${bias}
+      onChange=${(/** @type {any} */ event) => set("bias")(Number(event.currentTarget.value) || "")} /></label>`
+    }
   </div>`;
 }
 
@@ -213,7 +268,13 @@ function kernelOf({ kernel, typed, filter, channels }, layer) {
   if (!named && parseRows(typed).error) return null;
   const values = named ? numbersOf(named) : rows.flat();
   const deep = channels === "rgb" ? 3 : 1;
-  return { channels: deep, rows: rows.length, columns: rows[0].length, values: Array.from({ length: deep }, () => values).flat(), bias };
+  return {
+    channels: deep,
+    rows: rows.length,
+    columns: rows[0].length,
+    values: Array.from({ length: deep }, () => values).flat(),
+    bias,
+  };
 }
 
 /** @param {any} props whether the library finds the same numbers */
@@ -224,14 +285,25 @@ function Agreement({ where, kernel, options, numbers, output }) {
     found.value = { words: "", bad: false };
     const words = kernel.values.join(",");
     if (words.length > ASKED_AT_MOST) {
-      found.value = { words: `${kernel.values.length} weights are more than a question holds: not compared with photosite.ops.conv`, bad: false };
+      found.value = {
+        words: `${kernel.values.length} weights are more than a question holds: not compared with photosite.ops.conv`,
+        bad: false,
+      };
       return undefined;
     }
     const timer = setTimeout(async () => {
       try {
         const { arrays } = await question("convolution", {
-          ...where, channels: kernel.channels === 3 ? "rgb" : "gray", numbers, kernel: words, rows: kernel.rows,
-          bias: kernel.bias, stride: options.stride, padding: options.padding, mode: options.mode, dilation: options.dilation,
+          ...where,
+          channels: kernel.channels === 3 ? "rgb" : "gray",
+          numbers,
+          kernel: words,
+          rows: kernel.rows,
+          bias: kernel.bias,
+          stride: options.stride,
+          padding: options.padding,
+          mode: options.mode,
+          dilation: options.dilation,
         });
         const theirs = arrays.y.values;
         let [most, size] = [theirs.length === output.values.length ? 0 : Infinity, 1];
@@ -240,7 +312,11 @@ function Agreement({ where, kernel, options, numbers, output }) {
           size = Math.max(size, Math.abs(theirs[i]));
         }
         const bad = !(most <= 1e-9 * size);
-        if (!left) found.value = { bad, words: `photosite.ops.conv on these ${shape([output.height, output.width])} numbers: largest difference ${significant(most, 2)}` };
+        if (!left)
+          found.value = {
+            bad,
+            words: `photosite.ops.conv on these ${shape([output.height, output.width])} numbers: largest difference ${significant(most, 2)}`,
+          };
       } catch (error) {
         if (!left && !(error instanceof Superseded)) found.value = { words: wordsOf(error), bad: true };
       }
@@ -250,5 +326,7 @@ function Agreement({ where, kernel, options, numbers, output }) {
       clearTimeout(timer);
     };
   }, [output, kernel, numbers, chosen.value?.key]);
-  return found.value.bad ? html`<${Fault} words=${found.value.words} />` : html`<p class="fine agreement">${found.value.words || "\u00a0"}</p>`;
+  return found.value.bad
+    ? html`<${Fault} words=${found.value.words} />`
+    : html`<p class="fine agreement">${found.value.words || "\u00a0"}</p>`;
 }

@@ -37,7 +37,14 @@ export function KernelPicture({ values, channels, rows, columns, side = THUMB })
     const image = paper.createImageData(columns, rows);
     let most = 0;
     for (let i = 0; i < channels * size; i++) most = Math.max(most, Math.abs(values[i]));
-    if (channels === 1) colored(Array.from({ length: size }, (_, i) => values[i]), -most, most, "signed", image.data);
+    if (channels === 1)
+      colored(
+        Array.from({ length: size }, (_, i) => values[i]),
+        -most,
+        most,
+        "signed",
+        image.data,
+      );
     else {
       for (let i = 0; i < size; i++) {
         for (let c = 0; c < 3; c++) image.data[4 * i + c] = 127.5 + (127.5 * values[c * size + i]) / (most || 1);
@@ -57,10 +64,12 @@ export function KernelPicker({ kernel, filter, typed, layer }) {
   const plain = { kernel: "", f: "", k: "", bias: "" };
   return html`<div class="picker">
     <div class="gallery" role="group" aria-label="Kernel">
-      ${GALLERY.map((one) => html`<button type="button" key=${one.key} aria-pressed=${kernel === one.key} title=${one.what}
+      ${GALLERY.map(
+        (one) => html`<button type="button" key=${one.key} aria-pressed=${kernel === one.key} title=${one.what}
         onClick=${() => choose({ ...plain, kernel: one.key, ...(kernel === "layer" ? unlearned : {}) })}>
         <${KernelPicture} values=${numbersOf(one)} channels=${1} rows=${one.rows.length} columns=${one.rows[0].length} />
-        <span>${one.title}</span></button>`)}
+        <span>${one.title}</span></button>`,
+      )}
       <button type="button" aria-pressed=${kernel === "typed"} title="type the numbers" onClick=${() => choose({ ...plain, kernel: "typed", k: typed, ...(kernel === "layer" ? unlearned : {}) })}>
         <span class="sign" aria-hidden="true">123</span><span>Your own</span></button>
       <button type="button" aria-pressed=${kernel === "layer"} title="what a network found by itself"
@@ -78,8 +87,14 @@ const unlearned = { channels: "", numbers: "", stride: "", pad: "", dil: "", mod
 /** @param {Layer} one @param {number} filter */
 export function learned(one, filter) {
   return {
-    kernel: "layer", f: filter, channels: "rgb", numbers: "normalized", stride: one.stride[0], pad: one.padding[0],
-    dil: one.dilation[0], mode: "zero",
+    kernel: "layer",
+    f: filter,
+    channels: "rgb",
+    numbers: "normalized",
+    stride: one.stride[0],
+    pad: one.padding[0],
+    dil: one.dilation[0],
+    mode: "zero",
   };
 }
 
@@ -96,21 +111,39 @@ function Typed({ text }) {
   };
   /** @param {number} row @param {number} column @param {string} value */
   const changed = (row, column, value) => {
-    const next = rows.map((line, r) => line.map((one, c) => (r === row && c === column ? value : String(one))).join(","));
+    const next = rows.map((line, r) =>
+      line.map((one, c) => (r === row && c === column ? value : String(one))).join(","),
+    );
     typed(next.join(";"));
   };
   /** @param {number} side */
-  const resized = (side) => choose({
-    k: rowsText(Array.from({ length: side }, (_, r) => Array.from({ length: side }, (_, c) =>
-      rows[r + Math.floor((rows.length - side) / 2)]?.[c + Math.floor((size - side) / 2)] ?? 0))),
-  });
+  const resized = (side) =>
+    choose({
+      k: rowsText(
+        Array.from({ length: side }, (_, r) =>
+          Array.from(
+            { length: side },
+            (_, c) => rows[r + Math.floor((rows.length - side) / 2)]?.[c + Math.floor((size - side) / 2)] ?? 0,
+          ),
+        ),
+      ),
+    });
   return html`<div class="typed">
-    <div class="grid"><table class="enter" aria-label="Your kernel"><tbody>${rows.map((line, r) => html`<tr key=${r}>${line.map((value, c) => html`<td key=${c}>
+    <div class="grid"><table class="enter" aria-label="Your kernel"><tbody>${rows.map(
+      (line, r) =>
+        html`<tr key=${r}>${line.map(
+          (value, c) => html`<td key=${c}>
       <input type="text" inputmode="decimal" aria-label=${`row ${r}, column ${c}`} value=${String(value)}
-        onChange=${(/** @type {any} */ event) => changed(r, c, event.currentTarget.value)} /></td>`)}</tr>`)}</tbody></table></div>
+        onChange=${(/** @type {any} */ event) => changed(r, c, event.currentTarget.value)} /></td>`,
+        )}</tr>`,
+    )}</tbody></table></div>
     <div class="side">
-      <div class="choice" role="group" aria-label="Size"><span class="label">size</span><span class="segments">${[1, 3, 5, 7].map((side) => html`
-        <button type="button" key=${side} aria-pressed=${rows.length === side && size === side} onClick=${() => resized(side)}>${side} × ${side}</button>`)}</span></div>
+      <div class="choice" role="group" aria-label="Size"><span class="label">size</span><span class="segments">${[
+        1, 3, 5, 7,
+      ].map(
+        (side) => html`
+        <button type="button" key=${side} aria-pressed=${rows.length === side && size === side} onClick=${() => resized(side)}>${side} × ${side}</button>`,
+      )}</span></div>
       <label class="paste"><span class="label">or all at once</span>
         <input type="text" spellcheck="false" aria-label="All numbers; rows apart by semicolons" value=${text}
           onChange=${(/** @type {any} */ event) => typed(event.currentTarget.value)} /></label>
@@ -137,10 +170,20 @@ function Learned({ filter, layer }) {
       const { shape, values } = arrays.weight;
       const weight = /** @type {Float32Array} */ (values);
       /** @type {Layer} */
-      const found = { ...data, model: model.key, shape, weight, bias: /** @type {Float32Array} */ (arrays.bias.values) };
+      const found = {
+        ...data,
+        model: model.key,
+        shape,
+        weight,
+        bias: /** @type {Float32Array} */ (arrays.bias.values),
+      };
       layer.value = found;
       const { params } = route.peek();
-      if (params.kernel === "layer") choose({ ...learned(found, Math.min(filter, shape[0] - 1)), ...(picked ? {} : params), model: name }, { follow: true });
+      if (params.kernel === "layer")
+        choose(
+          { ...learned(found, Math.min(filter, shape[0] - 1)), ...(picked ? {} : params), model: name },
+          { follow: true },
+        );
     } catch (error) {
       if (!(error instanceof Superseded)) fault.value = wordsOf(error);
     } finally {
@@ -158,12 +201,22 @@ function Learned({ filter, layer }) {
   return html`<div class="learned">
     <div class="head"><${Select} label="model" value=${waits.value || now} of=${names.map((name) => [name, name])} onChoose=${take} />
       <span class="hint" role="status">${waits.value ? `reading ${waits.value} …` : one ? `${one.layer}: ${count} filters of ${channels} × ${rows} × ${columns}` : ""}</span></div>
-    ${one ? html`<div class="filters" role="group" aria-label="Filter">${Array.from({ length: shown }, (_, f) => html`<button type="button" key=${f}
+    ${
+      one
+        ? html`<div class="filters" role="group" aria-label="Filter">${Array.from(
+            { length: shown },
+            (_, f) => html`<button type="button" key=${f}
       aria-pressed=${f === filter} aria-label=${`filter ${f}`} title=${`filter ${f}`} onClick=${() => choose({ f })}>
-      <${KernelPicture} values=${one.weight.subarray(f * size, (f + 1) * size)} channels=${channels} rows=${rows} columns=${columns} side=${28} /></button>`)}
-      ${shown < count ? html`<button type="button" class="more" onClick=${() => (all.value = true)}>show all ${count}</button>` : null}</div>` : null}
-    ${one && [one.stride, one.padding, one.dilation].some(([down, across]) => down !== across)
-      ? html`<p class="fine">This layer strides or pads its rows and columns differently; here both go as its rows do.</p>` : null}
+      <${KernelPicture} values=${one.weight.subarray(f * size, (f + 1) * size)} channels=${channels} rows=${rows} columns=${columns} side=${28} /></button>`,
+          )}
+      ${shown < count ? html`<button type="button" class="more" onClick=${() => (all.value = true)}>show all ${count}</button>` : null}</div>`
+        : null
+    }
+    ${
+      one && [one.stride, one.padding, one.dilation].some(([down, across]) => down !== across)
+        ? html`<p class="fine">This layer strides or pads its rows and columns differently; here both go as its rows do.</p>`
+        : null
+    }
     ${one?.notes.map((note) => html`<p class="fine" key=${note}>${note}</p>`)}
     <${Fault} words=${fault.value} />
   </div>`;

@@ -47,7 +47,15 @@ export function InputMap({ input, patch, kernel, options, place, hover, numbers,
     const [red, green, blue] = [0, 1, 2].map((c) => (input.channels === 3 ? c : -1));
     for (let i = 0; i < input.height * input.width; i++) {
       const gray = 0.299 * patch.bytes[3 * i] + 0.587 * patch.bytes[3 * i + 1] + 0.114 * patch.bytes[3 * i + 2];
-      made.set([red < 0 ? gray : patch.bytes[3 * i], green < 0 ? gray : patch.bytes[3 * i + 1], blue < 0 ? gray : patch.bytes[3 * i + 2], 255], 4 * i);
+      made.set(
+        [
+          red < 0 ? gray : patch.bytes[3 * i],
+          green < 0 ? gray : patch.bytes[3 * i + 1],
+          blue < 0 ? gray : patch.bytes[3 * i + 2],
+          255,
+        ],
+        4 * i,
+      );
     }
     return made;
   }, [input, patch]);
@@ -62,11 +70,25 @@ export function InputMap({ input, patch, kernel, options, place, hover, numbers,
     };
   };
   const draw = (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ dense) => {
-    const text = input.channels === 1 ? (/** @type {number} */ y, /** @type {number} */ x) => significant(input.values[y * input.width + x], 3) : undefined;
-    drawGrid(context, { height: input.height, width: input.width, colors, side, padding, mode, text }, dense, { paper: ink("--paper"), rule: ink("--muted") });
+    const text =
+      input.channels === 1
+        ? (/** @type {number} */ y, /** @type {number} */ x) => significant(input.values[y * input.width + x], 3)
+        : undefined;
+    drawGrid(context, { height: input.height, width: input.width, colors, side, padding, mode, text }, dense, {
+      paper: ink("--paper"),
+      rule: ink("--muted"),
+    });
   };
   const drawOver = (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ dense) => {
-    if (output) drawWindow(context, { ...place, rows: kernel.rows, columns: kernel.columns }, { stride, dilation }, side, dense, "#f2b84b");
+    if (output)
+      drawWindow(
+        context,
+        { ...place, rows: kernel.rows, columns: kernel.columns },
+        { stride, dilation },
+        side,
+        dense,
+        "#f2b84b",
+      );
   };
   const [wide, high] = [columns * side, rows * side];
   return html`<figure class="map" ref=${frame}>
@@ -93,21 +115,36 @@ export function OutputMap({ output, look, wish, onWish, kernel, numbers, place, 
       return { low: -most, high: most };
     }
     const sum = kernel.values.reduce((/** @type {number} */ total, /** @type {number} */ one) => total + one, 0);
-    return numbers === "normalized" || !(sum > 0) ? found : { low: kernel.bias, high: kernel.bias + sum * (numbers === "levels" ? 255 : 1) };
+    return numbers === "normalized" || !(sum > 0)
+      ? found
+      : { low: kernel.bias, high: kernel.bias + sum * (numbers === "levels" ? 255 : 1) };
   }, [found, look, kernel, numbers]);
   const colors = useMemo(() => {
     const made = new Uint8ClampedArray(4 * height * width);
-    if (output) colored(look === "magnitude" ? output.values.map(Math.abs) : output.values, drawn.low, drawn.high, look, made);
+    if (output)
+      colored(look === "magnitude" ? output.values.map(Math.abs) : output.values, drawn.low, drawn.high, look, made);
     return made;
   }, [output, drawn, look]);
   const shownTo = playing ? place.row * width + place.column : undefined;
   const draw = (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ dense) => {
     if (!output) return;
     const text = (/** @type {number} */ y, /** @type {number} */ x) => significant(output.values[y * width + x], 3);
-    drawGrid(context, { height, width, colors, side, padding: 0, mode: "zero", text, shownTo }, dense, { paper: ink("--paper"), rule: ink("--rule") });
+    drawGrid(context, { height, width, colors, side, padding: 0, mode: "zero", text, shownTo }, dense, {
+      paper: ink("--paper"),
+      rule: ink("--rule"),
+    });
   };
   const drawOver = (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ dense) => {
-    if (output) outline(context, place.column * side * dense, place.row * side * dense, side * dense, side * dense, "#f2b84b", dense);
+    if (output)
+      outline(
+        context,
+        place.column * side * dense,
+        place.row * side * dense,
+        side * dense,
+        side * dense,
+        "#f2b84b",
+        dense,
+      );
   };
   /** @param {MouseEvent} event */
   const under = (event) => {

@@ -73,7 +73,9 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
   const [place, frame] = useSize();
   const view = useSignal(/** @type {Viewport | null} */ (null));
   const drag = useRef(/** @type {any} */ ({ at: new Map(), moved: false }));
-  const channels = /** @type {[boolean, boolean, boolean]} */ (["r", "g", "b"].map((c) => (params.show ?? "rgb").includes(c)));
+  const channels = /** @type {[boolean, boolean, boolean]} */ (
+    ["r", "g", "b"].map((c) => (params.show ?? "rgb").includes(c))
+  );
   const mosaic = params.look === "mosaic" ? pattern : "";
 
   // what the address says; without a zoom in it, the whole photo
@@ -176,7 +178,10 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
   const keyed = (event) => {
     const step = event.shiftKey ? 10 : 1;
     const moves = /** @type {Record<string, [number, number]>} */ ({
-      ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step],
+      ArrowLeft: [-step, 0],
+      ArrowRight: [step, 0],
+      ArrowUp: [0, -step],
+      ArrowDown: [0, step],
     });
     const move = moves[event.key];
     if (move && view.value) {
@@ -199,7 +204,10 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
 
   /** @param {number} c */
   const toggle = (c) => {
-    const next = "rgb".split("").filter((_, k) => (k === c ? !channels[k] : channels[k])).join("");
+    const next = "rgb"
+      .split("")
+      .filter((_, k) => (k === c ? !channels[k] : channels[k]))
+      .join("");
     choose({ show: next === "rgb" || next === "" ? "" : next });
   };
   const at = view.value;
@@ -222,10 +230,15 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
         <button type="button" onClick=${() => toPin(CELLS)} title="Single cells around the kept pixel (Enter)">cells</button>
       </span></div>
       <div class="choice" role="group" aria-label="Channels"><span class="label">channels</span><span class="segments rgb">
-        ${["R", "G", "B"].map((name, c) => html`<button type="button" key=${name} aria-pressed=${channels[c]}
-          aria-label=${["red", "green", "blue"][c]} onClick=${() => toggle(c)}>${name}</button>`)}
+        ${["R", "G", "B"].map(
+          (name, c) => html`<button type="button" key=${name} aria-pressed=${channels[c]}
+          aria-label=${["red", "green", "blue"][c]} onClick=${() => toggle(c)}>${name}</button>`,
+        )}
       </span></div>
-      <${Choice} label="seen" value=${mosaic ? "mosaic" : "photo"} of=${[["photo", "by the eye"], ["mosaic", "by the sensor"]]}
+      <${Choice} label="seen" value=${mosaic ? "mosaic" : "photo"} of=${[
+        ["photo", "by the eye"],
+        ["mosaic", "by the sensor"],
+      ]}
         onChoose=${(/** @type {string} */ value) => choose({ look: value === "photo" ? "" : value })} />
     </div>
     <div class="frame" ref=${place} style=${{ aspectRatio: `${width} / ${height}` }} tabindex="0" role="application"

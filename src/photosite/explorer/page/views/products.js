@@ -13,25 +13,43 @@ export function Products({ window, kernel }) {
   const { channels, rows, columns, bias } = kernel;
   const size = rows * columns;
   /** @type {Record<string, number>} */
-  const places = { window: decimals(window.under), kernel: decimals(kernel.values), products: decimals(window.products) };
+  const places = {
+    window: decimals(window.under),
+    kernel: decimals(kernel.values),
+    products: decimals(window.products),
+  };
   const alone = channels === 1 && !bias;
   /** @param {ArrayLike<number>} values @param {number} c @param {string} name @param {boolean} [marks] */
-  const table = (values, c, name, marks) => html`<table class="cells tight" aria-label=${name}><tbody>${Array.from({ length: rows }, (_, u) => html`<tr key=${u}>
+  const table = (values, c, name, marks) =>
+    html`<table class="cells tight" aria-label=${name}><tbody>${Array.from(
+      { length: rows },
+      (_, u) => html`<tr key=${u}>
     ${Array.from({ length: columns }, (_, v) => {
       const at = u * columns + v;
       return html`<td key=${v} class=${marks && window.beyond[at] ? "beyond" : sign(values[c * size + at], name)}>${fixed(values[c * size + at], places[name])}</td>`;
-    })}</tr>`)}</tbody></table>`;
+    })}</tr>`,
+    )}</tbody></table>`;
   return html`<div class="products" id="products">
-    ${Array.from({ length: channels }, (_, c) => html`<div class="line" key=${c}>
+    ${Array.from(
+      { length: channels },
+      (_, c) => html`<div class="line" key=${c}>
       ${channels > 1 ? html`<b class=${`c${c} of`}>${NAMES[c]}</b>` : null}
       <figure>${table(window.under, c, "window", true)}<figcaption>what lies under it</figcaption></figure><span class="op">×</span>
       <figure>${table(kernel.values, c, "kernel")}<figcaption>the kernel</figcaption></figure><span class="op">=</span>
       <figure>${table(window.products, c, "products")}<figcaption>products</figcaption></figure><span class="op">${alone ? "=" : "→"}</span>
-      ${alone ? html`<p class="sum total"><small>their sum</small><output id="result" class="num">${significant(window.result, 6)}</output></p>`
-        : html`<p class="sum"><small>sum</small><span class="num">${significant(window.sums[c], 6)}</span></p>`}</div>`)}
-    ${alone ? null : html`<p class="total">${channels > 1 ? html`${Array.from(window.sums, (one, c) => html`<span class=${`c${c}`} key=${c}>${c ? (one < 0 ? " − " : " + ") : ""}${significant(c ? Math.abs(one) : one, 6)}</span>`)}` : html`<span>${significant(window.sums[0], 6)}</span>`}
+      ${
+        alone
+          ? html`<p class="sum total"><small>their sum</small><output id="result" class="num">${significant(window.result, 6)}</output></p>`
+          : html`<p class="sum"><small>sum</small><span class="num">${significant(window.sums[c], 6)}</span></p>`
+      }</div>`,
+    )}
+    ${
+      alone
+        ? null
+        : html`<p class="total">${channels > 1 ? html`${Array.from(window.sums, (one, c) => html`<span class=${`c${c}`} key=${c}>${c ? (one < 0 ? " − " : " + ") : ""}${significant(c ? Math.abs(one) : one, 6)}</span>`)}` : html`<span>${significant(window.sums[0], 6)}</span>`}
       ${bias ? html` ${bias < 0 ? "−" : "+"} ${significant(Math.abs(bias), 6)} <small>bias</small>` : null}
-      ${" = "}<output id="result" class="num">${significant(window.result, 6)}</output></p>`}
+      ${" = "}<output id="result" class="num">${significant(window.result, 6)}</output></p>`
+    }
   </div>`;
 }
 

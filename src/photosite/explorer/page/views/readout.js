@@ -76,8 +76,10 @@ export function Readout({ photo, pixels, hover, pinned, tensor, recipe, pattern 
 function Row({ id, name, parts, unit, values, tint }) {
   const names = parts.split(" ");
   return html`<tr id=${`space-${id}`}><th scope="row">${name}</th>
-    ${names.map((/** @type {string} */ part, /** @type {number} */ c) => html`<td class=${tint ? `num c${c}` : "num"} key=${part}>
-      <small>${part}</small> ${values ? values[c] : "…"}</td>`)}
+    ${names.map(
+      (/** @type {string} */ part, /** @type {number} */ c) => html`<td class=${tint ? `num c${c}` : "num"} key=${part}>
+      <small>${part}</small> ${values ? values[c] : "…"}</td>`,
+    )}
     <td class="unit">${unit}</td></tr>`;
 }
 
@@ -104,7 +106,10 @@ function InTensor({ at, levels, tensor, recipe }) {
   const place = tensor ? inputPixel(at.x, at.y, tensor) : null;
   const names = tensor?.recipes ?? [recipe];
   const size = tensor ? tensor.input_hw[0] * tensor.input_hw[1] : 0;
-  const alone = tensor && levels ? levels.map((/** @type {number} */ level, /** @type {number} */ c) => tensor.table[256 * c + level]) : null;
+  const alone =
+    tensor && levels
+      ? levels.map((/** @type {number} */ level, /** @type {number} */ c) => tensor.table[256 * c + level])
+      : null;
   const there = place ? [0, 1, 2].map((c) => tensor.x[c * size + place[0] * tensor.input_hw[1] + place[1]]) : null;
   return html`<div class="intensor">
     <div class="head"><h2>As a model's input <small>${tensor ? shape([3, ...tensor.input_hw]) : ""}</small></h2>
@@ -116,9 +121,15 @@ function InTensor({ at, levels, tensor, recipe }) {
         unit=""
         values=${there ? fixedAll(order(there, tensor), 3) : tensor ? ["–", "–", "–"] : null} tint=${tensor?.channel_order !== "BGR"} />
     </tbody></table>
-    <p class="fine">${tensor && !place ? "This pixel lies outside of what the recipe keeps: no number of the input stands for it." : tensor && String(tensor.resized_hw) !== String(tensor.picture_hw)
-      ? `The photo was resized first: one number of the input covers ${covers(tensor).map((one) => significant(one, 3)).join(" × ")} photo pixels.`
-      : "\u00a0"}</p>
+    <p class="fine">${
+      tensor && !place
+        ? "This pixel lies outside of what the recipe keeps: no number of the input stands for it."
+        : tensor && String(tensor.resized_hw) !== String(tensor.picture_hw)
+          ? `The photo was resized first: one number of the input covers ${covers(tensor)
+              .map((one) => significant(one, 3))
+              .join(" × ")} photo pixels.`
+          : "\u00a0"
+    }</p>
   </div>`;
 }
 

@@ -3,7 +3,20 @@
 import { html, useEffect, useRef, useState } from "../html.js";
 import { writeHash } from "../math/address.js";
 import { shape } from "../math/format.js";
-import { about, choose, photo, pixelsOf, route, routeOf, show, theme, trouble, upload, uploadError, uploading } from "../state.js";
+import {
+  about,
+  choose,
+  photo,
+  pixelsOf,
+  route,
+  routeOf,
+  show,
+  theme,
+  trouble,
+  upload,
+  uploadError,
+  uploading,
+} from "../state.js";
 import { Convolution } from "./convolution.js";
 import { Canvas, Fault } from "./parts.js";
 import { Pixels } from "./pixels.js";
@@ -82,7 +95,9 @@ function Photos() {
   };
   return html`<header class="photos">
     <ul aria-label="Photos that are open">${photos.map(
-      (one) => html`<li key=${one.key}><button type="button" class="thumb" aria-pressed=${one === here} title=${one.title}
+      (
+        one,
+      ) => html`<li key=${one.key}><button type="button" class="thumb" aria-pressed=${one === here} title=${one.title}
         aria-label=${`Look at ${one.title}`} onClick=${() => choose({ photo: one.key, x: "", y: "", z: "", cx: "", cy: "" })}>
         <${Thumb} photo=${one} /></button></li>`,
     )}</ul>
@@ -146,7 +161,8 @@ function Drop() {
     };
     for (const [name, handler] of Object.entries(handlers)) window.addEventListener(name, /** @type {any} */ (handler));
     return () => {
-      for (const [name, handler] of Object.entries(handlers)) window.removeEventListener(name, /** @type {any} */ (handler));
+      for (const [name, handler] of Object.entries(handlers))
+        window.removeEventListener(name, /** @type {any} */ (handler));
     };
   }, []);
   return html`<div class="drop" hidden=${!over}><p>Drop the photo to open it</p></div>`;
