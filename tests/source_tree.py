@@ -21,6 +21,7 @@ ORDER = (
         "shapes",
         "files",
         "processors",
+        "alone",
         "sensor",
         "color",
         "prep",
@@ -39,7 +40,7 @@ SERVE_ANY_MODEL = ("graph", "analysis", "report", "explorer")
 """Folders that must not know our own networks: the model is passed in."""
 
 TORCH_FREE = (
-    *("errors", "shapes", "files", "processors", "sensor", "color", "prep", "ops", "handcrafted"),
+    *("errors", "shapes", "files", "processors", "alone", "sensor", "color", "prep", "ops", "handcrafted"),
     *("graph.ir", "graph.row", "graph.table", "graph.reach"),
 )
 """What must work, and start quickly, where there is no torch."""
