@@ -47,7 +47,7 @@ def model_input(workspace: Workspace, photo: Photo, recipe: Recipe) -> npt.NDArr
 def level_table(recipe: Recipe) -> npt.NDArray[np.float32]:
     """(3, 256): what each level of red, green and blue becomes.
 
-    >>> level_table(RECIPES["imagenet"])[:, 0].round(3).tolist()
+    >>> level_table(RECIPES["imagenet"])[:, 0].astype(float).round(3).tolist()
     [-2.118, -2.036, -1.804]
     """
     levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)  # (1, 256, 3)
