@@ -7,17 +7,24 @@ from collections.abc import Mapping
 from photosite.explorer.api import View
 from photosite.explorer.views.convolution import convolution
 from photosite.explorer.views.first_layer import first_layer
+from photosite.explorer.views.network_fields import network_fields, network_heat
 from photosite.explorer.views.overview import overview
 from photosite.explorer.views.patch import patch
 from photosite.explorer.views.pixels import pixels
+from photosite.explorer.views.pooling import pooling
+from photosite.explorer.views.stack import stack_field
 from photosite.explorer.views.tensor import tensor
 
 VIEWS: Mapping[str, View] = {
     "convolution": convolution,
     "first-layer": first_layer,
+    "network-fields": network_fields,
+    "network-heat": network_heat,
     "overview": overview,
     "patch": patch,
     "pixels": pixels,
+    "pooling": pooling,
+    "stack-field": stack_field,
     "tensor": tensor,
 }
 """By the names that a page calls them."""

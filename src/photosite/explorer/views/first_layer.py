@@ -32,7 +32,7 @@ def first_layer(workspace: Workspace, question: Question) -> Answer:
         PhotositeError: no convolution of two axes reads a picture of three channels, or its padding has no number.
     """
     model = workspace.model(question.text("model"))
-    graph = workspace.graph(model, lambda: _graph(model))
+    graph = workspace.graph(model, lambda: model_graph(model))
     question.check()
     found = layer_weights(model.network, graph)
     pictures = found.picture_kernels
@@ -61,7 +61,8 @@ def first_layer(workspace: Workspace, question: Question) -> Answer:
     )
 
 
-def _graph(model: Model) -> Graph:
+def model_graph(model: Model) -> Graph:
+    """The graph of a model for the size of input that it says, else `SIDE`, in the layout that it says."""
     height, width = (model.recipe.input_hw if model.recipe is not None else None) or (SIDE, SIDE)
     last = model.recipe is not None and model.recipe.layout == "BHWC"
     return capture(model.network, torch.zeros(1, height, width, 3) if last else torch.zeros(1, 3, height, width))

@@ -1,0 +1,172 @@
+/** Pooling: six ways to make a map smaller, side by side, and what a shift of the photo by single pixels does to each. */
+
+import { Superseded } from "../api.js";
+import { colored, limits } from "../draw/colors.js";
+import { drawGrid } from "../draw/grid.js";
+import { html, useEffect, useMemo, useSignal } from "../html.js";
+import { integer, word } from "../math/address.js";
+import { fixed, shape, significant } from "../math/format.js";
+import { inputOf } from "../math/input.js";
+import { GALLERY, numbersOf } from "../math/kernels.js";
+import { columnsOf, reduced, shifted, TITLES, WAYS } from "../math/pooling.js";
+import { choose, question, route, wordsOf } from "../state.js";
+import { Canvas, Choice, Fault, ink, Select, useSize } from "./parts.js";
+import { ShiftCurve } from "./shifts.js";
+
+const SIDES = [64, 96, 128, 192, 256];
+const MOST = 16; // pixels that the photo is shifted by
+const KERNELS = ["identity", "gaussian", "sharpen", "sobel-x", "sobel-y", "laplacian"];
+
+/** @param {{photo: import("../state.js").Photo}} props */
+export function Pooling({ photo }) {
+  const { params } = route.value;
+  const side = integer(params.side, 48, 256, 128);
+  const cut = word(params.cut, /** @type {const} */ (["whole", "square"]), "whole");
+  const times = integer(params.times, 1, 3, 1);
+  const kernel = word(params.kernel, KERNELS, "identity");
+  const shift = integer(params.shift, 0, MOST, 1);
+  const show = word(params.show, /** @type {const} */ (["output", "unexplained"]), "output");
+  const patch = useSignal(/** @type {any} */ (null));
+  const fault = useSignal("");
+  const where = { photo: photo.key, side, cut };
+  useEffect(() => {
+    question("patch", where).then(
+      ({ arrays }) => {
+        const [height, width] = arrays.picture.shape;
+        patch.value = { height, width, bytes: arrays.picture.values };
+        fault.value = "";
+      },
+      (error) => {
+        if (!(error instanceof Superseded)) fault.value = wordsOf(error);
+      },
+    );
+  }, Object.values(where));
+  const now = patch.value;
+  const factor = 2 ** times;
+  const numbers = useMemo(() => numbersOf(/** @type {any} */ (GALLERY.find((one) => one.key === kernel))), [kernel]);
+  const x = useMemo(() => {
+    const made = now ? inputOf(now, "gray", "unit", []) : null;
+    return made ? { height: made.height, width: made.width, values: Float64Array.from(made.values) } : null;
+  }, [now]);
+  const room = x ? x.width - MOST : 0;
+  const small = x && (room < 8 * factor || x.height < 8 * factor);
+  const all = useMemo(() => {
+    if (!x || small) return null;
+    return WAYS.map((way) => {
+      const long = reduced(x, way, numbers, times); // goes on to the right, for what is carried in from there
+      const shifts = Array.from({ length: MOST + 1 }, (_, by) => {
+        const z = reduced(columnsOf(x, by, room), way, numbers, times);
+        return { z, ...shifted(long, z, by, factor) };
+      });
+      return { way, shifts };
+    });
+  }, [x, numbers, times, small]);
+  const set = (/** @type {string} */ key) => (/** @type {string | number} */ value) => choose({ [key]: value });
+  const move = (/** @type {number} */ to) => choose({ shift: Math.min(Math.max(to, 0), MOST) }, { follow: true });
+  /** @param {KeyboardEvent} event */
+  const keyed = (event) => {
+    if (/INPUT|SELECT/.test(/** @type {HTMLElement} */ (event.target).tagName)) return;
+    const go = /** @type {Record<string, number>} */ ({
+      ArrowLeft: shift - (event.shiftKey ? 10 : 1),
+      ArrowRight: shift + (event.shiftKey ? 10 : 1),
+      Home: 0,
+      End: MOST,
+      Escape: 1,
+    })[event.key];
+    if (go === undefined) return;
+    move(go);
+    event.preventDefault();
+  };
+  return html`<section class="pooling" aria-labelledby="title" onKeyDown=${keyed}>
+    <div class="title"><h1 id="title">Pooling</h1>
+      <p>Fewer numbers, made in six ways. Shift the photo by a pixel: an output that only moved can be predicted; what cannot is aliasing.</p></div>
+    <div class="settings">
+      <${Select} label="photo at" value=${String(side)} of=${[...new Set([...SIDES, side])].sort((a, b) => a - b).map((one) => [String(one), `${one} px`])} onChoose=${set("side")} />
+      <${Choice} label="part" value=${cut} of=${[
+        ["whole", "whole"],
+        ["square", "square"],
+      ]} onChoose=${set("cut")} />
+      <${Choice} label="times" value=${String(times)} of=${["1", "2", "3"].map((one) => [one, one])} onChoose=${set("times")} />
+      <${Select} label="kernel of the convolution" value=${kernel} of=${KERNELS.map((one) => [one, GALLERY.find((each) => each.key === one)?.title ?? one])} onChoose=${set("kernel")} />
+      <${Choice} label="show" value=${show} of=${[
+        ["output", "outputs"],
+        ["unexplained", "what the shift does not explain"],
+      ]} onChoose=${(/** @type {string} */ value) => choose({ show: value === "output" ? "" : value })} /></div>
+    <${Fault} words=${fault.value || (small && x ? `${x.height} × ${x.width} px are too few to shift by ${MOST} and halve ${times} times: choose a larger photo` : "")} />
+    ${
+      all && x
+        ? html`<div class="transport"><button type="button" onClick=${() => move(shift - 1)} disabled=${shift === 0}>Back</button>
+        <button type="button" onClick=${() => move(shift + 1)} disabled=${shift === MOST}>Step</button>
+        <input type="range" min="0" max=${MOST} value=${shift} aria-label="Shift of the photo, in pixels" onInput=${(/** @type {any} */ event) => move(Number(event.currentTarget.value))} />
+        <span class="num where">photo shifted by ${shift} of ${MOST} px, ${significant(shift / factor)} places of the output</span></div>
+      <div class="ways" tabindex="0" role="group" aria-label="Six outputs. Left and right arrow keys shift the photo by one pixel, with Shift by ten.">
+        ${all.map((one) => html`<${Output} key=${one.way} way=${one.way} here=${one.shifts[shift]} show=${show} shift=${shift} />`)}</div>
+      <${ShiftCurve} all=${all} shift=${shift} factor=${factor} onMove=${move} />
+      <${Agreement} where=${where} shift=${shift} width=${room} times=${times} numbers=${numbers} all=${all} />`
+        : html`<p class="maps empty hint"></p>`
+    }
+  </section>`;
+}
+
+/** @param {any} props */
+function Output({ way, here, show, shift }) {
+  const [frame, size] = useSize();
+  const { z, error, change, unexplained } = here;
+  const side = size.width / z.width;
+  const values = show === "output" ? z.values : error;
+  const found = useMemo(() => limits(values), [values]);
+  const signed = show !== "output" || found.low < -1e-9;
+  const most = show === "output" ? Math.max(Math.abs(found.low), Math.abs(found.high)) : 0.5;
+  const [low, high] = signed ? [-most, most] : [0, 1];
+  /** @param {CanvasRenderingContext2D} context @param {number} dense */
+  const draw = (context, dense) => {
+    const colors = new Uint8ClampedArray(4 * values.length);
+    colored(values, low, high, signed ? "signed" : "gray", colors);
+    drawGrid(context, { height: z.height, width: z.width, colors, side: Math.min(side, 8.9), padding: 0, mode: "zero" }, dense, {
+      paper: ink("--paper"),
+      rule: ink("--rule"),
+    });
+  };
+  const cell = Math.min(side, 8.9);
+  const { title, what } = TITLES[way];
+  return html`<figure class="way" ref=${frame} data-way=${way}>
+    <h2>${title}</h2><p class="hint">${what}</p>
+    <${Canvas} width=${z.width * cell} height=${z.height * cell} draw=${draw} reads=${[values, cell, low, high]} label=${`${title}, ${z.height} by ${z.width}`} />
+    <figcaption>${shape([z.height, z.width])} · ${significant(found.low, 3)} … ${significant(found.high, 3)} <span class="scale"><i class=${`ramp ${signed ? "signed" : "gray"}`}></i>${significant(low, 3)} … ${significant(high, 3)}</span></figcaption>
+    <p class="num figures">changed <b data-change>${change === null ? "–" : fixed(change, 3)}</b> · not explained <b class="lit" data-unexplained>${unexplained === null ? (shift ? "–" : "– at no shift") : `${fixed(100 * unexplained, 1)} %`}</b></p>
+  </figure>`;
+}
+
+/** @param {any} props whether the library makes the same six maps */
+function Agreement({ where, shift, width, times, numbers, all }) {
+  const found = useSignal(/** @type {{words: string, bad: boolean}} */ ({ words: "", bad: false }));
+  useEffect(() => {
+    let left = false;
+    found.value = { words: "", bad: false };
+    const timer = setTimeout(async () => {
+      try {
+        const { arrays } = await question("pooling", { ...where, left: shift, width, times, kernel: numbers.join(",") });
+        let most = 0;
+        for (const { way, shifts } of all) {
+          const [theirs, ours] = [arrays[way].values, shifts[shift].z.values];
+          if (theirs.length !== ours.length) most = Infinity;
+          for (let i = 0; i < theirs.length; i++) most = Math.max(most, Math.abs(theirs[i] - ours[i]));
+        }
+        if (!left)
+          found.value = {
+            bad: !(most <= 1e-9),
+            words: `photosite.ops on these six maps: largest difference ${significant(most, 2)}`,
+          };
+      } catch (error) {
+        if (!left && !(error instanceof Superseded)) found.value = { words: wordsOf(error), bad: true };
+      }
+    }, 250);
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
+  }, [all, shift]);
+  return found.value.bad
+    ? html`<${Fault} words=${found.value.words} />`
+    : html`<p class="fine agreement">${found.value.words || "\u00a0"}</p>`;
+}
