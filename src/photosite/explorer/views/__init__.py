@@ -8,22 +8,30 @@ from photosite.explorer.api import View
 from photosite.explorer.views.convolution import convolution
 from photosite.explorer.views.first_layer import first_layer
 from photosite.explorer.views.network_fields import network_fields, network_heat
+from photosite.explorer.views.norm_statistics import norm_statistics
+from photosite.explorer.views.normalization import batch_error, normalization
 from photosite.explorer.views.overview import overview
 from photosite.explorer.views.patch import patch
 from photosite.explorer.views.pixels import pixels
 from photosite.explorer.views.pooling import pooling
+from photosite.explorer.views.residual import residual, residual_table
 from photosite.explorer.views.stack import stack_field
 from photosite.explorer.views.tensor import tensor
 
 VIEWS: Mapping[str, View] = {
+    "batch-error": batch_error,
     "convolution": convolution,
     "first-layer": first_layer,
     "network-fields": network_fields,
     "network-heat": network_heat,
+    "norm-statistics": norm_statistics,
+    "normalization": normalization,
     "overview": overview,
     "patch": patch,
     "pixels": pixels,
     "pooling": pooling,
+    "residual": residual,
+    "residual-table": residual_table,
     "stack-field": stack_field,
     "tensor": tensor,
 }

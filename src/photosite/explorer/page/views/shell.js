@@ -19,15 +19,19 @@ import {
 } from "../state.js";
 import { Convolution } from "./convolution.js";
 import { Fields } from "./fields.js";
+import { Normalization } from "./normalization.js";
 import { Canvas, Fault } from "./parts.js";
 import { Pixels } from "./pixels.js";
 import { Pooling } from "./pooling.js";
+import { Residual } from "./residual.js";
 
 const STATIONS = [
   { view: "pixels", title: "Pixels", line: "what a photo is made of", View: Pixels },
   { view: "convolution", title: "Convolution", line: "what a kernel makes of it", View: Convolution },
   { view: "pooling", title: "Pooling", line: "fewer numbers, and what a shift does", View: Pooling },
   { view: "fields", title: "Receptive fields", line: "how far a number sees", View: Fields },
+  { view: "normalization", title: "Normalization", line: "which numbers share a mean", View: Normalization },
+  { view: "residual", title: "Residual", line: "what a shortcut carries", View: Residual },
 ];
 const THEMES = ["auto", "light", "dark"];
 
