@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from photosite.explorer.api import View
+from photosite.explorer.views.activation_map import activation_map
 from photosite.explorer.views.convolution import convolution
+from photosite.explorer.views.feature_maps import feature_maps
 from photosite.explorer.views.first_layer import first_layer
+from photosite.explorer.views.hierarchy import hierarchy
 from photosite.explorer.views.network_fields import network_fields, network_heat
+from photosite.explorer.views.node_kernels import node_kernels
 from photosite.explorer.views.norm_statistics import norm_statistics
 from photosite.explorer.views.normalization import batch_error, normalization
 from photosite.explorer.views.overview import overview
@@ -19,11 +23,15 @@ from photosite.explorer.views.stack import stack_field
 from photosite.explorer.views.tensor import tensor
 
 VIEWS: Mapping[str, View] = {
+    "activation-map": activation_map,
     "batch-error": batch_error,
     "convolution": convolution,
+    "feature-maps": feature_maps,
     "first-layer": first_layer,
+    "hierarchy": hierarchy,
     "network-fields": network_fields,
     "network-heat": network_heat,
+    "node-kernels": node_kernels,
     "norm-statistics": norm_statistics,
     "normalization": normalization,
     "overview": overview,

@@ -19,6 +19,7 @@ import {
 } from "../state.js";
 import { Convolution } from "./convolution.js";
 import { Fields } from "./fields.js";
+import { Hierarchy } from "./hierarchy.js";
 import { Normalization } from "./normalization.js";
 import { Canvas, Fault } from "./parts.js";
 import { Pixels } from "./pixels.js";
@@ -30,6 +31,7 @@ const STATIONS = [
   { view: "convolution", title: "Convolution", line: "what a kernel makes of it", View: Convolution },
   { view: "pooling", title: "Pooling", line: "fewer numbers, and what a shift does", View: Pooling },
   { view: "fields", title: "Receptive fields", line: "how far a number sees", View: Fields },
+  { view: "hierarchy", title: "Hierarchy", line: "what a network makes of it", View: Hierarchy },
   { view: "normalization", title: "Normalization", line: "which numbers share a mean", View: Normalization },
   { view: "residual", title: "Residual", line: "what a shortcut carries", View: Residual },
 ];
@@ -41,6 +43,7 @@ export function Shell() {
   const here = photo.value;
   useEffect(() => {
     document.title = `${station.title} · photosite`;
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [station.title]);
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the picture</a>
     <nav aria-label="Stations">

@@ -1,0 +1,128 @@
+"""A model as a graph, for the input that a photo becomes: its values, and how far each of them sees; read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from photosite.analysis.depths import Depth, main_depths
+from photosite.analysis.feature_map import picture_layout
+from photosite.analysis.features import Place
+from photosite.analysis.receptive_field import ReceptiveFields
+from photosite.errors import CaptureError, PhotositeError, RangeError
+from photosite.explorer.message import Question
+from photosite.explorer.views.recipes import chosen_recipe, model_input
+from photosite.explorer.workspace import Model, Photo, Workspace
+from photosite.graph.capture import capture, unwrap
+from photosite.graph.execute import execute
+from photosite.graph.functional import functional
+from photosite.graph.ir import Graph, Node
+from photosite.graph.reach.field import Field
+from photosite.prep.geometry import Geometry
+
+
+@dataclass(frozen=True, eq=False)
+class Captured:
+    """A model for one size of input.
+
+    Attributes:
+        model: whose graph it is.
+        graph: functional: what is overwritten in place is a value of its own.
+    """
+
+    model: Model
+    graph: Graph
+
+    @cached_property
+    def fields(self) -> ReceptiveFields:
+        """How far each value sees."""
+        return ReceptiveFields(self.graph)
+
+    @cached_property
+    def depths(self) -> tuple[Depth, ...]:
+        """The main depths; none where no value has rows and columns that are known."""
+        try:
+            return main_depths(self.graph, fields=self.fields)
+        except RangeError:
+            return ()
+
+    def place(self, node: Node) -> Place:
+        """Where the places of a value lie."""
+        known: Field | None = self.fields[node.name].field if len(node.shapes) == 1 else None
+        found = picture_layout(known, self.graph.input_shapes[0][0])
+        return Place(node.name, *(found or ("", (0, 0), node.shape[-1] if node.shape else 0, 0)))
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A photo in front of a model.
+
+    Attributes:
+        photo: that is looked at.
+        captured: the model for the input that the photo becomes.
+        x: that input, B = 1.
+        geometry: from the photo to the input.
+    """
+
+    photo: Photo
+    captured: Captured
+    x: Tensor
+    geometry: Geometry
+
+
+def looked(workspace: Workspace, question: Question) -> Looked:
+    """The photo and the model of a question.
+
+    Args:
+        workspace: has both.
+        question: `photo`, `model`.
+    Raises:
+        UnknownNameError: there is no such photo or model.
+        CaptureError: the model cannot be read as a graph.
+    """
+    photo, model = workspace.photo(question.text("photo")), workspace.model(question.text("model"))
+    recipe = chosen_recipe(workspace, question)
+    x = torch.from_numpy(model_input(workspace, photo, recipe).copy())
+    question.check()
+    key = ("captured", model.key, tuple(x.shape))
+    found = workspace.once(key, lambda: Captured(model, _graph(model, x)), 4 << 20)
+    question.check()
+    return Looked(photo, found, x, recipe.geometry((photo.picture.shape[0], photo.picture.shape[1])))
+
+
+def value_of(workspace: Workspace, question: Question, seen: Looked, node: Node) -> Tensor:
+    """What a node gives for the photo.
+
+    Args:
+        workspace: keeps it.
+        question: whose it is.
+        seen: photo and model.
+        node: of the graph, with one result.
+    Raises:
+        PhotositeError: it gives several results, or one that is no number.
+    """
+    if len(node.shapes) != 1 or node.dtype.startswith("complex"):
+        what = f"{len(node.shapes)} values" if len(node.shapes) != 1 else node.dtype
+        raise PhotositeError(f"{node.name} gives {what}: look at the operations that read it")
+
+    def run() -> Tensor:
+        network, graph = unwrap(seen.captured.model.network)[0], seen.captured.graph
+        done = execute(graph, network, seen.x, keep=[node.name], on_node=lambda *_: question.check())
+        kept: Tensor = done.kept[node.name]
+        return kept.clone()
+
+    return workspace.once(
+        ("value", seen.photo.key, seen.captured.model.key, tuple(seen.x.shape), node.name),
+        run,
+        lambda made: made.numel() * made.element_size(),
+    )
+
+
+def _graph(model: Model, x: Tensor) -> Graph:
+    try:
+        return functional(capture(model.network, x))
+    except CaptureError as error:
+        raise CaptureError(f"{model.name}: {error}") from error
