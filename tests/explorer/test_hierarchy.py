@@ -75,8 +75,8 @@ def test_the_map_is_the_graph(workspace: Workspace, network: nn.Module) -> None:
     graph = functional(capture(network, torch.zeros(1, 3, 32, 32)))
     fields = ReceptiveFields(graph)
     assert [one["name"] for one in data["nodes"]] == [node.name for node in graph]
-    main = {one["name"]: one["main"] for one in data["nodes"] if one["main"]}
-    assert main == {depth.node.name: depth.reason for depth in main_depths(graph)}
+    main = {one["name"]: (one["main_name"], one["main"]) for one in data["nodes"] if one["main"]}
+    assert main == {depth.node.name: (depth.name, depth.reason) for depth in main_depths(graph)}
     by = {one["name"]: one for one in data["nodes"]}
     assert by["conv2d"]["size"] == [5, 5] == list(fields["conv2d"].size or ())
     assert by["add"]["size"] == [9, 9]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from photosite.analysis.depths import MOVING
+from photosite.analysis.depths import MOVING, Depth
+from photosite.analysis.feature_map import MOVES
 from photosite.analysis.layer_weights import picture_readers
 from photosite.explorer.message import Answer, Question, pack
 from photosite.explorer.views.activation_map import ONE_PASS
@@ -26,14 +27,14 @@ def hierarchy(workspace: Workspace, question: Question) -> Answer:
     """
     seen = looked(workspace, question)
     found = seen.captured
-    main = {depth.node.name: depth.reason for depth in found.depths}
+    main = {depth.node.name: depth for depth in found.depths}
     question.check()
     readers = {name for name, _ in picture_readers(found.graph) if found.graph.node(name).kind in ("conv2d", "conv3d")}
     return pack(
         {
             "model": found.model.name,
             "notes": [*found.model.notes, *found.graph.notes],
-            "nodes": [_words(found, node, main.get(node.name, ""), node.name in readers) for node in found.graph],
+            "nodes": [_words(found, node, main.get(node.name), node.name in readers) for node in found.graph],
             "input_hw": seen.geometry.input_hw,
             "picture_hw": seen.geometry.picture_hw,
             "crop": [float(edge) for edge in seen.geometry.picture_box(0, 0, *seen.geometry.input_hw)],
@@ -42,7 +43,7 @@ def hierarchy(workspace: Workspace, question: Question) -> Answer:
     )
 
 
-def _words(found: Captured, node: Node, main: str, reads_picture: bool) -> dict[str, Any]:
+def _words(found: Captured, node: Node, main: Depth | None, reads_picture: bool) -> dict[str, Any]:
     place = found.place(node)
     one = found.fields[node.name] if len(node.shapes) == 1 else None
     graph = found.graph
@@ -58,8 +59,9 @@ def _words(found: Captured, node: Node, main: str, reads_picture: bool) -> dict[
         "grid": place.grid,
         "channels": place.width,
         "parameters": sum(prod(graph.parameters[name].shape) for name in node.parameters.values()),
-        "moves": node.kind in MOVING,
-        "main": main,
+        "moves": node.kind in MOVING | MOVES,
+        "main": "" if main is None else main.reason,
+        "main_name": "" if main is None else main.name,
         "reads_picture": reads_picture,
         "size": None if one is None else one.size,
         "jump": None if one is None or not one.known else [float(step) for step in one.jump],

@@ -5,7 +5,10 @@ import { colored } from "./colors.js";
 /** @typedef {[number, number, number, number]} Edges top, left, bottom, right in the photo */
 /** @typedef {import("../math/viewport.js").Viewport} Viewport */
 
-/** @param {Edges} box @param {Viewport} view @param {number} dense @returns {[number, number, number, number]} x, y, w, h */
+/**
+ * @param {Edges} box @param {Viewport} view @param {number} dense
+ * @returns {[number, number, number, number]} x, y, width, height
+ */
 function onCanvas([top, left, bottom, right], view, dense) {
   const side = view.scale * dense;
   return [(left - view.left) * side, (top - view.top) * side, (right - left) * side, (bottom - top) * side];

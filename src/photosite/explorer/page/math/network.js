@@ -12,7 +12,7 @@ const TOGETHER = 26;
 /**
  * Modules as boxes within boxes, in the order in which operations run.
  * @template {NodeName} T
- * @param {T[]} nodes @param {number} [together] @param {number} [depth] how many parts of the path are in the title already
+ * @param {T[]} nodes @param {number} [together] @param {number} [depth] parts of the path that the title has
  * @returns {Box<T>[]}
  */
 export function nested(nodes, together = TOGETHER, depth = 0) {

@@ -30,8 +30,8 @@ function painted(values) {
 
 /**
  * One channel, with the place that is looked at.
- * @param {{maps: Maps | null, node: import("./hierarchy.js").NetNode, values: Float32Array, channel: number, place: Place, pinned: Place,
- *   hover: import("../vendor/signals.js").Signal<Place | null>, onKeep: (one: Place, follow?: boolean) => void}} props
+ * @param {{maps: Maps | null, node: import("./hierarchy.js").NetNode, values: Float32Array, channel: number, place: Place,
+ *   pinned: Place, hover: import("../vendor/signals.js").Signal<Place | null>, onKeep: (one: Place, follow?: boolean) => void}} props
  */
 export function ChannelMap({ maps, node, values, channel, place, pinned, hover, onKeep }) {
   const [frame, size] = useSize();
@@ -42,7 +42,7 @@ export function ChannelMap({ maps, node, values, channel, place, pinned, hover, 
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const draw = (context, dense) => {
     if (!values.length) return;
-    const text = (/** @type {number} */ y, /** @type {number} */ x) => significant(values[y * width + x], 2);
+    const text = (/** @type {number} */ y, /** @type {number} */ x) => significant(values[y * width + x], side >= 40 ? 3 : 2);
     const inks = { paper: ink("--paper"), rule: ink("--rule") };
     drawGrid(context, { height, width, colors, side, padding: 0, mode: "zero", text }, dense, inks);
   };
@@ -55,7 +55,8 @@ export function ChannelMap({ maps, node, values, channel, place, pinned, hover, 
   /** @param {MouseEvent} event @returns {Place | null} */
   const under = (event) => {
     const box = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
-    const [row, column] = [Math.floor((event.clientY - box.top) / side), Math.floor((event.clientX - box.left) / side)];
+    const row = Math.floor((event.clientY - box.top) / side);
+    const column = Math.floor((event.clientX - box.left) / side);
     return row >= 0 && row < height && column >= 0 && column < width ? { row, column } : null;
   };
   /** @param {KeyboardEvent} event */
@@ -78,9 +79,9 @@ export function ChannelMap({ maps, node, values, channel, place, pinned, hover, 
     event.preventDefault();
   };
   const value = values[place.row * width + place.column];
-  const [wide, high_] = [width * side, height * side];
+  const [wide, tall] = [width * side, height * side];
   return html`<figure class="map channelmap" ref=${frame}>
-    <div class="stack keys" tabindex="0" role="application" style=${{ width: `${wide}px`, height: `${high_}px` }} onKeyDown=${keyed}
+    <div class="stack keys" tabindex="0" role="application" style=${{ width: `${wide}px`, height: `${tall}px` }} onKeyDown=${keyed}
       aria-label=${`Channel ${channel}, ${height} by ${width}. Row ${place.row}, column ${place.column}: ${value === undefined ? "…" : significant(value, 6)}. Arrow keys move by one place, with Shift by ten.`}
       onPointerMove=${(/** @type {PointerEvent} */ event) => event.pointerType === "mouse" && (hover.value = under(event))}
       onPointerLeave=${() => (hover.value = null)}
@@ -88,8 +89,8 @@ export function ChannelMap({ maps, node, values, channel, place, pinned, hover, 
         const one = under(event);
         if (one) onKeep(one);
       }}>
-      <${Canvas} width=${wide} height=${high_} draw=${draw} reads=${[colors, side]} />
-      <${Canvas} class="over" width=${wide} height=${high_} draw=${drawOver} reads=${[place.row, place.column, pinned, side, colors]} />
+      <${Canvas} width=${wide} height=${tall} draw=${draw} reads=${[colors, side]} />
+      <${Canvas} class="over" width=${wide} height=${tall} draw=${drawOver} reads=${[place.row, place.column, pinned, side, colors]} />
     </div>
     <figcaption>channel ${channel} · ${shape([height, width])} ${node.dtype} · ${values.length ? `${significant(low)} … ${significant(high)}` : "…"}
       <span class="scale"><i class=${`ramp ${drawn.look}`}></i>${significant(drawn.low)} … ${significant(drawn.high)}</span></figcaption>
@@ -138,7 +139,8 @@ function Patch({ pixels, photo, box }) {
     const share = pixels.width / photo.size_hw[1];
     const [top, left, bottom, right] = box.map((edge) => edge * share);
     const scale = (SMALL * dense) / Math.max(bottom - top, right - left, 1e-6);
-    const [wide, high] = [Math.max(1, Math.round((right - left) * scale)), Math.max(1, Math.round((bottom - top) * scale))];
+    const wide = Math.max(1, Math.round((right - left) * scale));
+    const high = Math.max(1, Math.round((bottom - top) * scale));
     const image = context.createImageData(wide, high);
     for (let y = 0; y < high; y++) {
       for (let x = 0; x < wide; x++) {
@@ -161,15 +163,16 @@ export function ChannelGrid({ maps, node, index, all }) {
   const count = maps?.order?.length ?? 0;
   const by = maps?.sorted_by === "size" ? "the largest first" : "by variance over the places, the largest first";
   const most = Math.min(node.channels, maps?.room ?? node.channels);
+  const each = useMemo(
+    () => Array.from({ length: count }, (_, i) => maps?.maps.subarray(i * size, (i + 1) * size)),
+    [maps],
+  );
   return html`<div class="channels"><div class="head"><h2>Channels</h2>
     <span class="hint">${maps ? `${whole(count)} of ${whole(node.channels)}, ${by}; each with its own limits` : "…"}</span>
     ${count && count < most ? html`<button type="button" class="more" onClick=${() => choose({ all: 1 })}>show all ${whole(most)}</button>` : null}
     ${all && count > 64 ? html`<button type="button" class="more" onClick=${() => choose({ all: "" })}>show 64</button>` : null}</div>
-    <div class="thumbs" role="group" aria-label="Channel">${Array.from({ length: count }, (_, i) =>
-      maps
-        ? html`<${Thumb} key=${`${maps.node} ${i}`} values=${maps.maps.subarray(i * size, (i + 1) * size)} grid=${node.grid}
-            channel=${maps.order[i]} chosen=${i === index} />`
-        : null,
+    <div class="thumbs" role="group" aria-label="Channel">${each.map(
+      (values, i) => html`<${Thumb} key=${`${maps?.node} ${i}`} values=${values} grid=${node.grid} channel=${maps?.order[i]} chosen=${i === index} />`,
     )}</div></div>`;
 }
 
@@ -183,7 +186,8 @@ function Thumb({ values, grid: [height, width], channel, chosen }) {
     paper.putImageData(new ImageData(/** @type {any} */ (colors), width, height), 0, 0);
     const scale = (SMALL * dense) / Math.max(height, width);
     context.imageSmoothingEnabled = scale < 1;
-    context.drawImage(small, (SMALL * dense - width * scale) / 2, (SMALL * dense - height * scale) / 2, width * scale, height * scale);
+    const [wide, high] = [width * scale, height * scale];
+    context.drawImage(small, (SMALL * dense - wide) / 2, (SMALL * dense - high) / 2, wide, high);
   };
   const said = `${significant(low, 2)} … ${significant(high, 2)}`;
   return html`<button type="button" aria-pressed=${chosen} onClick=${() => choose({ ch: channel })} aria-label=${`channel ${channel}, ${said}`}>

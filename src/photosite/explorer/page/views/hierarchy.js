@@ -1,4 +1,4 @@
-/** Hierarchy: a network as a map; each of its values as feature maps, and what every place of them sees of the photo. */
+/** Hierarchy: a network as a map; each value as feature maps, and what every place of them sees of the photo. */
 
 import { Superseded } from "../api.js";
 import { html, useEffect, useMemo, useSignal } from "../html.js";
@@ -28,6 +28,7 @@ import { Sight } from "./sight.js";
  * @property {number} parameters
  * @property {boolean} moves it computes nothing
  * @property {string} main why it is one of the main depths
+ * @property {string} main_name of the module that it ends
  * @property {boolean} reads_picture
  * @property {[number, number] | null} size of its field
  * @property {[number, number] | null} jump
@@ -98,7 +99,7 @@ export function Hierarchy({ photo }) {
       gone = true;
     };
   }, [wanted, photo.key]);
-  const found = network.value;
+  const found = network.value?.model === wanted ? network.value : null; // of another model nothing is shown meanwhile
   const node = useMemo(() => (found ? nodeOf(found, params.node) : null), [found, params.node]);
   /** @param {string} name @param {boolean} [follow] */
   const pick = (name, follow = false) => choose({ node: name, ch: "", row: "", col: "", all: "" }, { follow });
@@ -111,11 +112,11 @@ export function Hierarchy({ photo }) {
       <span class="hint" role="status">${waits.value ? `reading ${waits.value} …` : found ? `${found.nodes.length} operations, for an input of ${shape(found.input_hw)}` : ""}</span>
     </div>
     <${Fault} words=${fault.value} />
+    ${found?.notes.map((note) => html`<p class="fine note" key=${note}>${note}</p>`)}
     <div class="netside">
       <${NetworkMap} network=${found} node=${node} onPick=${pick} />
       ${found && node ? html`<${Detail} photo=${photo} network=${found} node=${node} onPick=${pick} />` : html`<div class="detail"></div>`}
     </div>
-    ${found?.notes.map((note) => html`<p class="fine" key=${note}>${note}</p>`)}
   </section>`;
 }
 
@@ -146,7 +147,8 @@ function Detail({ photo, network, node, onPick }) {
       ({ data, arrays }) => {
         if (gone) return;
         fault.value = "";
-        answer.value = { ...data, ...Object.fromEntries(Object.entries(arrays).map(([key, one]) => [key, one.values])) };
+        const values = Object.fromEntries(Object.entries(arrays).map(([key, one]) => [key, one.values]));
+        answer.value = { ...data, ...values };
       },
       (error) => {
         if (gone || error instanceof Superseded) return;
@@ -175,6 +177,10 @@ function Detail({ photo, network, node, onPick }) {
   );
   /** @param {Place} one @param {boolean} [follow] */
   const keep = (one, follow = false) => choose({ row: one.row, col: one.column }, { follow });
+  const grid = useMemo(
+    () => html`<${ChannelGrid} maps=${maps} node=${node} index=${index} all=${all} />`,
+    [maps, node, index, all],
+  ); // the same while the pointer moves: 2048 maps are not compared anew
   return html`<div class="detail">
     <${About} network=${network} node=${node} onPick=${onPick} />
     <${Fault} words=${fault.value} />
@@ -188,7 +194,7 @@ function Detail({ photo, network, node, onPick }) {
       <${Strongest} photo=${photo} maps=${maps} values=${values} pinned=${pinned} onKeep=${keep} />
       <${ActivationMap} network=${network} node=${node} cam=${cam} />
       ${node.reads_picture ? html`<${Learned} photo=${photo} network=${network} node=${node} channel=${maps?.order?.[index] ?? -1} />` : null}
-      <${ChannelGrid} maps=${maps} node=${node} index=${index} all=${all} />`
+      ${grid}`
         : html`<${Numbers} node=${node} maps=${maps} />`
     }
   </div>`;

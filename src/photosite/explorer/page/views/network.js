@@ -57,8 +57,8 @@ export function NetworkMap({ network, node, onPick }) {
   };
   return html`<div class="network">
     <div class="depths" role="group" aria-label="Main depths"><span class="label">main depths</span>${main.map(
-      (one) => html`<button type="button" key=${one.name} aria-pressed=${one === node} title=${`${one.name}: ${one.main}`}
-        onClick=${() => onPick(one.name)}>${shape([one.channels, ...one.grid])}</button>`,
+      (one) => html`<button type="button" key=${one.name} aria-pressed=${one === node} title=${`${one.name}, ${shape([one.channels, ...one.grid])}: ${one.main}`}
+        onClick=${() => onPick(one.name)}>${one.main_name}</button>`,
     )}</div>
     <div class="netmap" ref=${place} role="group" aria-label="Operations, in the order in which they run; arrow keys go from one to the next" onKeyDown=${keyed}>
       ${boxes.map((box, i) => html`<${NetBox} key=${i} box=${box} node=${node} onPick=${onPick} />`)}
