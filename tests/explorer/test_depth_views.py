@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,8 @@ from photosite.explorer.views import VIEWS
 from photosite.explorer.views.normalization import CROP, SIZES, error_of_means
 from photosite.explorer.views.residual import VARIANCES, inputs, signals
 from photosite.explorer.workspace import Workspace
+from photosite.ops.batch_normalization import batch_norm, instance_norm
+from photosite.ops.normalization import group_norm, layer_norm, rms_norm
 from photosite.prep.recipes import get_recipe
 
 
@@ -193,7 +199,7 @@ class Hybrid(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens = self.norm(self.stem(x).flatten(2).transpose(1, 2))
-        return self.last(tokens.mean(1))
+        return self.last(tokens.mean(1, keepdim=True)[:, None])  # one place: (B, 1, 1, D)
 
 
 def test_statistics_on_both_sides_of_a_norm(workspace: Workspace, picture: np.ndarray) -> None:
@@ -225,3 +231,56 @@ def test_a_model_without_norms_says_so(workspace: Workspace) -> None:
     key = workspace.add_model("plain", nn.Conv2d(3, 4, 8, stride=8).eval(), get_recipe("imagenet").at(32)).key
     with pytest.raises(PhotositeError, match="plain: has no norm over a map or tokens"):
         ask(workspace, "norm-statistics", model=key)
+
+
+def answers(asked: list[dict[str, Any]]) -> list[Any]:
+    """What the page's own modules compute."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not on PATH; install Node 20 or newer to compute what the page computes")
+    script = Path(__file__).parent / "page" / "norm_answer.js"
+    done = subprocess.run([node, str(script)], input=json.dumps(asked), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def by_ops(norm: str, x: np.ndarray, groups: int) -> np.ndarray:
+    last = np.moveaxis(x, 1, -1)
+    return {
+        "batch": lambda: batch_norm(x, None, None, None, None, True, 0.1, 1e-5),
+        "layer": lambda: layer_norm(x, x.shape[1:]),
+        "token": lambda: np.moveaxis(layer_norm(last, last.shape[-1:]), -1, 1),
+        "instance": lambda: instance_norm(x, None, None, None, None, True, 0.1, 1e-5),
+        "group": lambda: group_norm(x, groups),
+        "rms": lambda: np.moveaxis(rms_norm(last, last.shape[-1:], eps=1e-5), -1, 1),
+    }[norm]()
+
+
+def test_norms_over_random_shapes() -> None:
+    rng = np.random.default_rng(5)
+    asked, wanted = [], []
+    for norm in ("batch", "layer", "token", "instance", "group", "rms"):
+        for _ in range(20):
+            groups = int(rng.integers(1, 4))
+            sizes = [int(rng.integers(1, 5)), groups * int(rng.integers(1, 4)), *rng.integers(1, 6, 2).tolist()]
+            x = rng.normal(rng.normal(), 2, sizes)
+            asked.append({"kind": "norm", "norm": norm, "sizes": sizes, "groups": groups, "values": x.ravel().tolist()})
+            wanted.append((x, by_ops(norm, x, groups)))
+    for one, found, (x, y) in zip(asked, answers(asked), wanted, strict=True):
+        # sums in another order; a set of one or two numbers divides rounding by √ε
+        np.testing.assert_allclose(np.reshape(found["result"], x.shape), y, rtol=1e-9, atol=1e-10, err_msg=str(one))
+        sets = np.array(found["sets"])
+        for k, (mean, variance, count) in enumerate(zip(found["mean"], found["variance"], found["count"], strict=True)):
+            members = x.ravel()[sets == k]
+            assert count == len(members)
+            np.testing.assert_allclose([mean, variance], [members.mean(), members.var()], rtol=1e-9, atol=1e-12)
+
+
+def test_what_the_page_reads_from_curves(workspace: Workspace) -> None:
+    for begin, said in (("xavier", "holds"), ("he", "does not hold")):
+        gradient = ask(workspace, "residual", layers=32, width=64, begin=begin, side=60)[1]["gradient"]
+        (found,) = answers([{"kind": "depth", "two": gradient.tolist()}])
+        assert found["found"] == said
+        np.testing.assert_allclose(found["without"]["share"], gradient[0, 0] / gradient[0, -1], rtol=1e-12)
+        np.testing.assert_allclose(found["shortcut"]["each"] ** 16, gradient[1, 0] / gradient[1, -1], rtol=1e-9)

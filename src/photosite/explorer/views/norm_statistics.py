@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -87,7 +89,7 @@ def _norms(graph: Graph) -> list[Node]:
         node
         for node in graph
         if (node.kind in CHANNELS_SECOND and len(node.shape) > 2)
-        or (node.kind in CHANNELS_LAST and _over_one_axis(node) and len(node.shape) > 2 and node.shape[1:-1] != (1,))
+        or (node.kind in CHANNELS_LAST and _over_one_axis(node) and prod(node.shape[1:-1]) > 1)
     ]
 
 
@@ -98,10 +100,8 @@ def _over_one_axis(node: Node) -> bool:
 
 def _tokens(value: Array, node: Node) -> Array:
     """(N, D): places as rows, of one picture."""
-    first = value[0]
-    if node.kind in CHANNELS_SECOND:
-        return first.reshape(len(first), -1).T
-    return first.reshape(-1, first.shape[-1])
+    first: Array = value[0]
+    return first.reshape(len(first), -1).T if node.kind in CHANNELS_SECOND else first.reshape(-1, first.shape[-1])
 
 
 def _octets(arrays: dict[str, Array]) -> int:

@@ -117,7 +117,7 @@ def signals(x: Array, blocks: Blocks, cotangent: Array, shortcut: bool, norm: bo
     >>> signals(np.array([[1.0], [3.0]]), [two], np.ones((2, 1)), True, False).gradient.tolist()
     [7.0, 1.0]
     """
-    variance, tape = [float(np.var(x))], []
+    variance, tape = [float(np.var(x))], list[tuple[Array, ...]]()
     for first, second in blocks:
         hidden = linear(x, first)
         standard = _normed(hidden) if norm else hidden
@@ -128,7 +128,7 @@ def signals(x: Array, blocks: Blocks, cotangent: Array, shortcut: bool, norm: bo
         below, x = x, relu(added)
         tape.append((below, hidden, standard, active, result, normed, added, x))
         variance.append(float(np.var(x)))
-    grad, gradient, of_weights = cotangent, [_size(cotangent)], []
+    grad, gradient, of_weights = cotangent, [_size(cotangent)], list[float]()
     for (first, second), values in zip(reversed(blocks), reversed(tape), strict=True):
         below, hidden, standard, active, result, normed, added, out = values
         of_added = _given(relu_vjp(grad, out, added)[0])
@@ -161,7 +161,8 @@ def inputs(picture: Picture, seed: int) -> Array:
     )
     centered = rows - rows.mean()
     deviation = centered.std()
-    return centered / deviation if deviation > 0 else centered
+    found: Array = centered / deviation if deviation > 0 else centered
+    return found
 
 
 def _sizes(question: Question) -> tuple[int, int, int]:

@@ -30,6 +30,7 @@ export function NormOfModel({ photo }) {
     (async () => {
       try {
         const model = models.find((one) => one.name === name) ?? (await build(name));
+        /** @type {Record<string, string>} */
         const chosen = params.of ? { norm: params.of } : {};
         const { data, arrays } = await question("norm-statistics", { photo: photo.key, model: model.key, ...chosen });
         found.value = { ...data, arrays };

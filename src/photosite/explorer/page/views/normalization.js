@@ -115,6 +115,12 @@ function Block({ block, values, sets, at, hover, keyed, name, onKeep }) {
       context.fillRect(left, top, side * dense, side * dense);
     }
     context.globalAlpha = 1;
+    context.strokeStyle = ink("--rule");
+    context.lineWidth = dense;
+    for (let tile = 0; tile < sizes[0] * deep; tile++) {
+      const [left, top] = [(tile % deep) * step.x * dense, Math.floor(tile / deep) * step.y * dense];
+      context.strokeRect(left, top, across * side * dense, sizes[2] * side * dense);
+    }
     outlines(context, { sizes, sets, set, layout, dense, color: ink("--light") });
     const { b, c, y, x } = placeIn(sizes, at);
     context.strokeStyle = ink("--ink");
