@@ -55,7 +55,7 @@ test("published sizes", () => {
 test("what cannot be is said", () => {
   for (const wrong of ["x3.1.1.1", "c3.1.1", "c0.1.0.1", "c3.0.1.1", "c99.1.1.1", "c3.1.1.1,", "__proto__", Array(65).fill("c1.1.0.1").join(";")])
     assert.equal(parseLayers(wrong), null, wrong);
-  assert.deepEqual(parseLayers(""), []);
+  assert.deepEqual([parseLayers("none"), layersText([]), parseLayers("")], [[], "none", null]);
   assert.equal(misfit(stack("c3.1.1.1;c9.1.0.2"), 8), "layer 2 spans 17 and what comes in is 8 wide with its padding: it does not fit");
   assert.equal(misfit(stack("m3.1.2.1"), 8), "layer 1: a pool's padding is at most half of its kernel, 1 of 3");
   assert.equal(misfit(stack("a2.1.0.2"), 8), "layer 1: an average pool has no dilation");

@@ -8,11 +8,15 @@ export const KINDS = /** @type {const} */ (["conv", "max", "average"]);
 export const BOUNDS = /** @type {const} */ ({ kernel: [1, 31], stride: [1, 16], padding: [0, 31], dilation: [1, 31] });
 export const LAYERS_AT_MOST = 64;
 
-/** @param {string} text such as c3.1.1.1;m2.2.0.1: kind, kernel, stride, padding and dilation @returns {Layer[] | null} */
+/**
+ * @param {string} text such as c3.1.1.1;m2.2.0.1: kind, kernel, stride, padding and dilation; or none
+ * @returns {Layer[] | null} null where it means none that can be
+ */
 export function parseLayers(text) {
   /** @type {Layer[]} */
   const found = [];
-  for (const one of text.split(";").filter(Boolean)) {
+  if (text === "none") return found;
+  for (const one of text.split(";")) {
     const parts = /^([cma])(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(one);
     if (!parts || found.length === LAYERS_AT_MOST) return null;
     const kind = KINDS.find((name) => name[0] === parts[1]) ?? "conv";
@@ -29,6 +33,7 @@ export function parseLayers(text) {
 
 /** @param {Layer[]} layers */
 export function layersText(layers) {
+  if (!layers.length) return "none";
   return layers
     .map(({ kind, kernel, stride, padding, dilation }) => `${kind[0]}${kernel}.${stride}.${padding}.${dilation}`)
     .join(";");
