@@ -84,7 +84,8 @@ export function between(share) {
 
 /**
  * What a shift of the input changes in an output: y of the input at 0, z of the input `shift` pixels on, T y the first
- * carried by `shift / factor` places. `change` is the root of the mean of (z - y)², over the standard deviation of y;
+ * carried by `shift / factor` places. `error` is z - T y, of the columns from the third one on for which T y is known;
+ * `spread` is the standard deviation of y; `change` is the root of the mean of (z - y)², over the standard deviation of y;
  * `unexplained` is the sum of (z - T y)² over that of (z - y)², null where nothing changed.
  * @param {Map2} y may go on beyond z on the right, where T looks @param {Map2} z @param {number} shift @param {number} factor
  */
@@ -92,14 +93,15 @@ export function shifted(y, z, shift, factor) {
   const whole = Math.floor(shift / factor);
   const weights = between(shift / factor - whole);
   const last = Math.min(z.width, y.width - whole - 3);
-  const error = new Float64Array(z.height * z.width);
+  const width = Math.max(0, last - 2);
+  const error = new Float64Array(z.height * width);
   let [changed, left, sum, squares, count] = [0, 0, 0, 0, 0];
   for (let row = 0; row < z.height; row++) {
     for (let column = 2; column < last; column++) {
       let carried = 0;
       for (let k = 0; k < 6; k++) carried += weights[k] * y.values[row * y.width + column + whole + k - 2];
       const [before, after] = [y.values[row * y.width + column], z.values[row * z.width + column]];
-      error[row * z.width + column] = after - carried;
+      error[row * width + column - 2] = after - carried;
       changed += (after - before) ** 2;
       left += (after - carried) ** 2;
       sum += before;
@@ -109,7 +111,8 @@ export function shifted(y, z, shift, factor) {
   }
   const spread = Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2));
   return {
-    error,
+    error: { height: z.height, width, values: error },
+    spread,
     change: spread > 0 ? Math.sqrt(changed / count) / spread : null,
     unexplained: changed > 0 ? left / changed : null,
   };

@@ -111,29 +111,30 @@ export function Pooling({ photo }) {
 /** @param {any} props */
 function Output({ way, here, show, shift }) {
   const [frame, size] = useSize();
-  const { z, error, change, unexplained } = here;
-  const side = size.width / z.width;
-  const values = show === "output" ? z.values : error;
+  const { z, error, spread, change, unexplained } = here;
+  const map = show === "output" ? z : error;
+  const values = useMemo(
+    () => (show === "output" ? z.values : error.values.map((/** @type {number} */ one) => (spread > 0 ? one / spread : 0))),
+    [z, error, show],
+  );
   const found = useMemo(() => limits(values), [values]);
   const signed = show !== "output" || found.low < -1e-9;
-  const most = show === "output" ? Math.max(Math.abs(found.low), Math.abs(found.high)) : 0.5;
+  const most = show === "output" ? Math.max(Math.abs(found.low), Math.abs(found.high)) : 1;
   const [low, high] = signed ? [-most, most] : [0, 1];
+  const cell = size.width / z.width;
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const draw = (context, dense) => {
     const colors = new Uint8ClampedArray(4 * values.length);
     colored(values, low, high, signed ? "signed" : "gray", colors);
-    drawGrid(context, { height: z.height, width: z.width, colors, side: Math.min(side, 8.9), padding: 0, mode: "zero" }, dense, {
-      paper: ink("--paper"),
-      rule: ink("--rule"),
-    });
+    const grid = { height: map.height, width: map.width, colors, side: cell, padding: 0, mode: /** @type {const} */ ("zero") };
+    drawGrid(context, grid, dense, { paper: ink("--paper"), rule: ink("--rule") });
   };
-  const cell = Math.min(side, 8.9);
   const { title, what } = TITLES[way];
   return html`<figure class="way" ref=${frame} data-way=${way}>
     <h2>${title}</h2><p class="hint">${what}</p>
-    <${Canvas} width=${z.width * cell} height=${z.height * cell} draw=${draw} reads=${[values, cell, low, high]} label=${`${title}, ${z.height} by ${z.width}`} />
-    <figcaption>${shape([z.height, z.width])} · ${significant(found.low, 3)} … ${significant(found.high, 3)} <span class="scale"><i class=${`ramp ${signed ? "signed" : "gray"}`}></i>${significant(low, 3)} … ${significant(high, 3)}</span></figcaption>
-    <p class="num figures">changed <b data-change>${change === null ? "–" : fixed(change, 3)}</b> · not explained <b class="lit" data-unexplained>${unexplained === null ? (shift ? "–" : "– at no shift") : `${fixed(100 * unexplained, 1)} %`}</b></p>
+    <${Canvas} width=${map.width * cell} height=${map.height * cell} draw=${draw} reads=${[values, cell, low, high]} label=${`${title}, ${map.height} by ${map.width}`} />
+    <figcaption>${shape([map.height, map.width])} float64 · ${significant(found.low, 3)} … ${significant(found.high, 3)} <span class="scale"><i class=${`ramp ${signed ? "signed" : "gray"}`}></i>${significant(low, 3)} … ${significant(high, 3)}${show === "output" ? "" : " standard deviations"}</span></figcaption>
+    <p class="num figures"><span>changed <b data-change>${change === null ? "–" : fixed(change, 3)}</b></span> <span>not explained <b class="lit" data-unexplained>${unexplained === null ? (shift ? "–" : "– at no shift") : `${fixed(100 * unexplained, 1)} %`}</b></span></p>
   </figure>`;
 }
 
