@@ -133,7 +133,7 @@ function Output({ way, here, show, shift }) {
   return html`<figure class="way" ref=${frame} data-way=${way}>
     <h2>${title}</h2><p class="hint">${what}</p>
     <${Canvas} width=${map.width * cell} height=${map.height * cell} draw=${draw} reads=${[values, cell, low, high]} label=${`${title}, ${map.height} by ${map.width}`} />
-    <figcaption>${shape([map.height, map.width])} float64 · ${significant(found.low, 3)} … ${significant(found.high, 3)} <span class="scale"><i class=${`ramp ${signed ? "signed" : "gray"}`}></i>${significant(low, 3)} … ${significant(high, 3)}${show === "output" ? "" : " standard deviations"}</span></figcaption>
+    <figcaption>${shape([map.height, map.width])} float64 · ${significant(found.low, 3)} … ${significant(found.high, 3)} <span class="scale"><i class=${`ramp ${signed ? "signed" : "gray"}`}></i>${significant(low, 3)} … ${significant(high, 3)}${show === "output" ? "" : " σ"}</span></figcaption>
     <p class="num figures"><span>changed <b data-change>${change === null ? "–" : fixed(change, 3)}</b></span> <span>not explained <b class="lit" data-unexplained>${unexplained === null ? (shift ? "–" : "– at no shift") : `${fixed(100 * unexplained, 1)} %`}</b></span></p>
   </figure>`;
 }

@@ -46,7 +46,7 @@ export function ShiftCurve({ all, shift, factor, onMove }) {
         <td class="num">${here === null ? "–" : `${fixed(100 * here, 1)} %`}</td><td class="num">${fixed(100 * worst, 1)} %</td></tr>`;
       })}</tbody></table>
     <dl class="formulas"><dt>y, z</dt><dd>the output of the photo, and of the photo shifted by s pixels</dd>
-      <dt>changed</dt><dd>√ mean (z − y)² / standard deviation of y</dd>
+      <dt>changed</dt><dd>√ mean (z − y)² / σ, the standard deviation of y</dd>
       <dt>not explained</dt><dd>Σ (z − T y)² / Σ (z − y)²: 0 where the output has only moved; above 1 it is nearer to not having moved at all</dd>
       <dt>T y</dt><dd>y carried on by s / ${factor} places; between two of them by the six nearest (Lagrange, exact to the fifth degree)</dd></dl>
   </div>`;
