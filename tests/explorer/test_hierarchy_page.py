@@ -328,6 +328,32 @@ def test_the_map_by_keyboard_and_a_value_without_places(page: Page, network: nn.
 
 
 @pytest.mark.browser
+def test_another_model_is_built_and_what_cannot_be_is_said(browser: Browser, network: nn.Module) -> None:
+    class Halves(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            a, b = x.chunk(2, 2)
+            return a + b
+
+    with explore(picture(), network, find=lambda name: Halves().eval(), names=("halves",)) as session:
+        page = browser.new_page()
+        page.goto(session.url)
+        page.wait_for_selector("h1")
+        to_view(page, "")
+        page.wait_for_selector(".thumbs button >> nth=5")
+        page.locator(".settings select").select_option("halves")
+        page.wait_for_selector("text=operations, for an input of 224 × 224")
+        assert page.locator(".netmap button").count() == len(functional(capture(Halves(), torch.zeros(1, 3, 8, 8))))
+        page.locator(".netmap button").first.click()
+        page.wait_for_selector("text=gives 2 values: look at the operations that read it")
+        to_view(page, "?model=nothing")
+        page.wait_for_selector(".fault >> text=nothing")
+        assert page.locator(".netmap button").count() == 0
+        page.go_back()
+        page.wait_for_selector(".netmap button")
+        page.close()
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_it_fits_and_everything_has_a_name(browser: Browser, session: Session, width: int, scheme: Any) -> None:
     page = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme).new_page()

@@ -195,7 +195,9 @@ function Detail({ photo, network, node, onPick }) {
       <${ActivationMap} network=${network} node=${node} cam=${cam} />
       ${node.reads_picture ? html`<${Learned} photo=${photo} network=${network} node=${node} channel=${maps?.order?.[index] ?? -1} />` : null}
       ${grid}`
-        : html`<${Numbers} node=${node} maps=${maps} />`
+        : fault.value
+          ? null
+          : html`<${Numbers} node=${node} maps=${maps} />`
     }
   </div>`;
 }
