@@ -112,6 +112,12 @@ def test_a_stack_with_and_without_shortcuts(browser: Browser, session: Session) 
             numbers(" ".join(one.locator("td").all_inner_texts())) for one in page.locator(".everywhere tbody tr").all()
         ]
         np.testing.assert_allclose(shown, reach, rtol=6e-3)
+        comes_back = [
+            "does not hold" if plain >= 0.1 or shortcut < 0.1 else "holds" if shortcut <= 10 else "in part"
+            for plain, shortcut in reach
+        ]
+        assert page.locator(".everywhere .said").all_inner_texts() == comes_back
+        assert f"it holds in {comes_back.count('holds')} of 8" in page.locator("#count").inner_text()
         page.get_by_role("button", name="too small").first.click()
         expect(page).to_have_url(re.compile("norm=off.*begin=small|begin=small.*norm=off"))
         page.wait_for_selector("text=The claim holds here")

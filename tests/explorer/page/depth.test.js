@@ -86,6 +86,8 @@ test("even axes have round numbers", () => {
   assert.deepEqual(even(-0.1, 0.11).ticks, [-0.1, -0.05, 0, 0.05, 0.1]);
   assert.equal(even(2, 6).at(3), 0.25);
   assert.ok(even(3, 3).ticks.includes(3));
+  assert.deepEqual(even(Infinity, -Infinity).ticks, even(0, 1).ticks);
+  assert.ok(even(1e20, 1e20).ticks.length <= 8); // where one more is the same number
   assert.deepEqual([1e-12, 0.01, 1, 1000, 1e5].map(powerText), ["10⁻¹²", "0.01", "1", "1000", "10⁵"]);
 });
 

@@ -26,13 +26,17 @@ export function decades(values) {
  * @param {number} low @param {number} high @returns {Axis}
  */
 export function even(low, high) {
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return even(0, 1); // nothing to show
   const span = high > low ? high - low : 1;
   const rough = span / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5].find((one) => one * power >= rough) ?? 10) * power;
   const ticks = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= low + span * (1 + 1e-9); k++)
-    ticks.push(Number((k * step).toPrecision(12)));
+  const first = Math.ceil(low / step - 1e-9);
+  for (let k = 0; k < 8; k++) {
+    const tick = (first + k) * step;
+    if (tick <= low + span * (1 + 1e-9)) ticks.push(Number(tick.toPrecision(12)));
+  }
   return { low, high: low + span, ticks, at: (value) => (value - low) / span };
 }
 

@@ -132,7 +132,7 @@ function Table({ where, begin, norm }) {
       () =>
         question("residual-table", where).then(
           ({ data, arrays }) => {
-            found.value = { settings: data.settings, reach: arrays.reach.values, ...where, blocks: where.layers / 2 };
+            found.value = { settings: data.settings, reach: arrays.reach.values, ...where };
             fault.value = "";
           },
           (error) => {
@@ -144,7 +144,7 @@ function Table({ where, begin, norm }) {
     return () => clearTimeout(timer);
   }, Object.values(where));
   const rows = (found.value?.settings ?? []).map((/** @type {[string, boolean]} */ [key, normed], /** @type {number} */ k) => {
-    const [plain, residual] = [0, 1].map((i) => wordOf(found.value.reach[2 * k + i], found.value.blocks));
+    const [plain, residual] = [0, 1].map((i) => wordOf(found.value.reach[2 * k + i], found.value.layers / 2));
     return { key, normed: normed ? "on" : "off", plain, residual, found: verdict(plain, residual) };
   });
   const count = (/** @type {string} */ one) => rows.filter((/** @type {any} */ row) => row.found === one).length;
