@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { decades, even, powerText } from "../../../src/photosite/explorer/page/math/axis.js";
-import { reachOf, reading, verdict, wordOf } from "../../../src/photosite/explorer/page/math/depth.js";
+import { figure, reachOf, reading, verdict, wordOf } from "../../../src/photosite/explorer/page/math/depth.js";
 import {
   indexIn,
   indexUnder,
@@ -89,6 +89,13 @@ test("even axes have round numbers", () => {
   assert.deepEqual(even(Infinity, -Infinity).ticks, even(0, 1).ticks);
   assert.ok(even(1e20, 1e20).ticks.length <= 8); // where one more is the same number
   assert.deepEqual([1e-12, 0.01, 1, 1000, 1e5].map(powerText), ["10⁻¹²", "0.01", "1", "1000", "10⁵"]);
+});
+
+test("a factor of a trillion is not written out", () => {
+  assert.deepEqual(
+    [1.3050544821569632e19, -2e6, 338000, 0.5, 0, NaN].map((one) => figure(one, 3)),
+    ["1.31e+19", "−2.00e+6", "338\u2009000", "0.5", "0", "NaN"],
+  );
 });
 
 test("what holds and what does not", () => {

@@ -29,6 +29,15 @@ export function verdict(without, shortcut) {
   return shortcut.word === "stays" ? "holds" : "in part";
 }
 
+/**
+ * A number that no integer is meant by: from a million on by its power of ten.
+ * @param {number} value @param {number} [digits]
+ */
+export function figure(value, digits = 4) {
+  const large = Number.isFinite(value) && Math.abs(value) >= 1e6;
+  return large ? value.toExponential(digits - 1).replace("-", "−") : significant(value, digits);
+}
+
 const WHY = {
   holds: "it shrinks without shortcuts and comes back with them",
   "in part": "it shrinks without shortcuts; with them it comes back, but grown",
@@ -41,7 +50,7 @@ const WHY = {
 export function reading(without, shortcut, blocks) {
   const said = (/** @type {Reach} */ one) => {
     if (one.word === "none") return "nothing that can be counted";
-    return `× ${significant(one.share, 3)} (× ${significant(one.each, 3)} a block)`;
+    return `× ${figure(one.share, 3)} (× ${figure(one.each, 3)} a block)`;
   };
   const found = verdict(without, shortcut);
   const why =

@@ -4,8 +4,7 @@ import { Superseded } from "../api.js";
 import { html, useEffect, useSignal } from "../html.js";
 import { integer, word } from "../math/address.js";
 import { even } from "../math/axis.js";
-import { reachOf, reading, verdict, wordOf } from "../math/depth.js";
-import { significant } from "../math/format.js";
+import { figure, reachOf, reading, verdict, wordOf } from "../math/depth.js";
 import { choose, question, route, wordsOf } from "../state.js";
 import { Chart } from "./chart.js";
 import { Choice, Fault, Select } from "./parts.js";
@@ -112,7 +111,7 @@ function Curves({ now, at, of, near, go, set }) {
 /** @param {any} props of one block */
 function Numbers({ now, at, go }) {
   const numbers = (/** @type {ArrayLike<number>[]} */ two, /** @type {number} */ k) =>
-    html`<td>${significant(two[0][k])}</td><td>${significant(two[1][k])}</td>`;
+    html`<td>${figure(two[0][k])}</td><td>${figure(two[1][k])}</td>`;
   return html`<h2>At block ${at}</h2><label class="slide"><span class="label">block</span>
       <input type="range" min="0" max=${now.blocks} value=${at} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))}
         aria-label="Block whose numbers are written" /></label>
@@ -156,7 +155,7 @@ function Table({ where, begin, norm }) {
     <tbody>${rows.map(
       (/** @type {any} */ row) => html`<tr key=${row.key + row.normed} class=${row.key === begin && row.normed === norm ? "here" : ""}>
       <th><button type="button" class="link" onClick=${() => choose({ begin: row.key, norm: row.normed })}>${BEGINS.find((one) => one[0] === row.key)?.[1]}</button></th>
-      <td>${row.normed}</td><td>${significant(row.plain.share, 3)}</td><td>${significant(row.residual.share, 3)}</td><td class="said">${row.found}</td></tr>`,
+      <td>${row.normed}</td><td>${figure(row.plain.share, 3)}</td><td>${figure(row.residual.share, 3)}</td><td class="said">${row.found}</td></tr>`,
     )}</tbody></table></div>
     <p class="hint">Gradient before the first block as a share of that behind the last. Less than a tenth is said to shrink, more than ten times to grow;
       in part: it comes back, but grown.</p></div>`;
