@@ -28,6 +28,18 @@ pytestmark = pytest.mark.browser
 HERE = np.array([0.0, 0, 0, 0, 1, 0, 0, 0, 0])
 
 
+class Gated(nn.Module):
+    """A convolution, times a gate of its mean over the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.conv(x)
+        return y * (40 * y.mean((2, 3), keepdim=True)).sigmoid()
+
+
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
     torch.manual_seed(0)
@@ -150,6 +162,23 @@ def test_ones_own_model(page: Page, session: Session) -> None:
     page.get_by_label(f"Look at {rows[0]['name']}", exact=True).click()
     page.wait_for_selector("text=sees 3 × 3, jump 2")
     page.wait_for_selector("#width95:has-text('3 × 3')")
+
+
+def test_what_also_sees_everything_says_so(browser: Browser) -> None:  # noqa: F811
+    torch.manual_seed(0)
+    with explore(picture(), Gated().eval()) as session:
+        key = session.workspace.models()[0].key
+        for page in opened(browser, session):
+            to_view(page, "fields?stack=model")
+            page.wait_for_selector("text=3 and all")
+            rows = unpack(VIEWS["network-fields"](session.workspace, Question("", {"model": key})).body)[0]["rows"]
+            query = {"model": key, "node": rows[-1]["node"], "y": "56", "x": "56"}
+            heat = unpack(VIEWS["network-heat"](session.workspace, Question("", query)).body)[1]["heat"]
+            page.wait_for_selector("#outside")
+            outside = 100 * (1 - heat[111:114, 111:114].sum())
+            assert outside > 1
+            assert numbers(page.locator("#outside").inner_text())[0] == pytest.approx(outside, rel=6e-3)
+            assert "3 × 3 pixels, and everything through mean" in page.locator("#effective").inner_text()
 
 
 def test_a_shift_and_what_it_does_not_explain(page: Page) -> None:

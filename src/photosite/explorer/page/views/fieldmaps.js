@@ -78,7 +78,7 @@ export function FieldMap({ photo, unit, heat, name, onKeyDown, onKeep }) {
       aria-label=${`The field of unit ${unit.unit.join(", ")} of ${unit.grid.join(" × ")} ${name}: ${unit.size.join(" by ")} pixels, from row ${unit.start[0]} and column ${unit.start[1]}. Arrow keys move by one unit, with Shift by ten; Escape goes to the middle.`}>
       <${Canvas} width=${wide} height=${high} draw=${draw} reads=${[sheet, heat, side, ...unit.start, ...unit.size, across]} />
     </div>
-    <figcaption>unit ${unit.unit.join(", ")} of ${shape(unit.grid)} ${name} · input ${shape(unit.inputHw)} px · <span class="outline">dashed</span>: all that can count;
+    <figcaption>unit ${unit.unit.join(", ")} of ${shape(unit.grid)} ${name} · input ${shape(unit.inputHw)} px · <span class="outline">dashed</span>: ${unit.through ? "what it sees by itself" : "all that can count"};
       bright: what does, by the root of its share${across ? "; hatched: padding" : ""}</figcaption>
   </figure>`;
 }
@@ -119,8 +119,8 @@ export function HeatMap({ unit, seen, found, name, how }) {
   const heat = found?.heat ?? null;
   const data = found?.data ?? null;
   const [height, width] = unit.inputHw;
-  const [top, left] = [0, 1].map((k) => Math.max(0, unit.start[k]));
-  const [bottom, right] = [0, 1].map((k) => Math.min(unit.inputHw[k], unit.start[k] + unit.size[k]));
+  const [top, left] = [0, 1].map((k) => (unit.through ? 0 : Math.max(0, unit.start[k])));
+  const [bottom, right] = [0, 1].map((k) => unit.through ? unit.inputHw[k] : Math.min(unit.inputHw[k], unit.start[k] + unit.size[k]));
   const [rows, columns] = [Math.max(1, bottom - top), Math.max(1, right - left)];
   const fit = Math.min(size.width / columns, HIGHEST / rows);
   const side = fit >= 2 ? Math.floor(fit) : fit;
@@ -132,7 +132,7 @@ export function HeatMap({ unit, seen, found, name, how }) {
     return values;
   }, [heat, top, left, rows, columns]);
   const most = part ? part.reduce((a, b) => Math.max(a, b), 0) : 0;
-  const outside = part ? Math.max(0, 1 - part.reduce((a, b) => a + b, 0)) : 0;
+  const outside = part ? 1 - shareWithin(heat, unit) : 0;
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const draw = (context, dense) => {
     if (!part || !(side > 0)) return;
@@ -151,13 +151,21 @@ export function HeatMap({ unit, seen, found, name, how }) {
     </div>
     <figcaption>what counts of it · ${shape([rows, columns])} float64 · <span class="scale"><i class="ramp magnitude"></i>0 … ${drawn ? `${significant(100 * most, 3)} %` : "…"}</span></figcaption>
     <dl class="formulas" id="effective">
-      <dt>can count</dt><dd><b>${shape(unit.size)}</b> pixels${gaps && (gaps[0] < rows || gaps[1] < columns) ? `, of which ${shape(gaps)} in the input: between them are gaps` : ""}</dd>
-      <dt>95% of what counts</dt><dd><b id="width95">${drawn ? shape(data.width95) : "…"}</b> pixels${drawn && data.ratio ? `, ${significant(100 * data.ratio[0], 2)} % of the side` : ""}</dd>
+      <dt>can count</dt><dd><b>${shape(unit.size)}</b> pixels${unit.through ? `, and everything through ${unit.through}` : ""}${gaps && (gaps[0] < rows || gaps[1] < columns) ? `, of which ${shape(gaps)} in the input: between them are gaps` : ""}</dd>
+      <dt>95% of what counts</dt><dd><b id="width95">${drawn ? shape(data.width95) : "…"}</b> pixels${drawn && data.ratio && !unit.through ? `, ${significant(100 * data.ratio[0], 2)} % of the side` : ""}</dd>
       <dt>standard deviation</dt><dd>${drawn ? data.deviation.map((/** @type {number} */ one) => significant(one, 3)).join(" × ") : "…"} pixels</dd>
       <dt>computed from</dt><dd>${drawn ? how || wordsFor(data, name) : "…"}</dd>
-      ${outside > 1e-9 ? html`<dt>elsewhere</dt><dd>${significant(100 * outside, 3)} %: ${data.global_by?.length ? `through ${data.global_by.join(", ")}` : "outside of the box"}</dd>` : null}
+      ${outside > 1e-9 ? html`<dt>outside of the dashed box</dt><dd id="outside">${significant(100 * outside, 3)} % of what counts</dd>` : null}
     </dl>
   </figure>`;
+}
+
+/** @param {{values: ArrayLike<number>}} heat @param {Unit} unit how much of it lies in the box that the unit sees by itself */
+function shareWithin({ values }, { inputHw: [height, width], start, size }) {
+  let share = 0;
+  for (let y = Math.max(0, start[0]); y < Math.min(height, start[0] + size[0]); y++)
+    for (let x = Math.max(0, start[1]); x < Math.min(width, start[1] + size[1]); x++) share += values[y * width + x];
+  return share;
 }
 
 /** @param {any} data @param {string} name */

@@ -23,6 +23,7 @@ const RESTS = 180; // ms until the library is asked for the gradient
  * @property {[number, number]} jump
  * @property {[number, number]} start of its field, without borders
  * @property {[number, number]} reach pixels that are drawn around the input: the most that a layer's middle unit sees of it
+ * @property {string} through operation by which it sees everything else, too; "" for none
  * @property {(down: number, across: number) => [number, number]} near the unit whose center is nearest to a pixel
  */
 
@@ -80,6 +81,7 @@ function Stack({ photo, name }) {
     jump: [here.jump, here.jump],
     start: [here.start + row * here.jump, here.start + column * here.jump],
     reach: beyond([side, side], found.map((one) => overhang(side, one.start + Math.floor(one.places / 2) * one.jump, one.size))),
+    through: "",
     near: (down, across) => [placeNear(here, down), placeNear(here, across)],
   };
   /** @param {import("../math/fields.js").Layer[]} next @param {number} shown */
@@ -156,6 +158,7 @@ function Network({ photo }) {
         jump: one.jump,
         start,
         reach: beyond(now.input_hw, rows.flatMap((/** @type {any} */ each) => [0, 1].map((k) => overhang(now.input_hw[k], each.start[k], each.stop[k] - each.start[k])))),
+        through: through(one.global_by),
         near: (down, across) => {
           const places = [down, across].map((pixel, k) => {
             const place = one.unit[k] + Math.round((pixel + 0.5 - one.center[k]) / one.jump[k]);
@@ -178,6 +181,11 @@ function Network({ photo }) {
         : html`<p class="maps empty hint">${waits.value ? "The model is being read; the first time takes a few seconds." : ""}</p>`
     }
     ${now ? html`<${NetworkTable} rows=${rows} at=${at} />` : null}`;
+}
+
+/** @param {string[]} operations in a few words */
+function through([first, ...rest]) {
+  return first ? `${first}${rest.length ? ` and ${rest.length} more` : ""}` : "";
 }
 
 /** @param {number} side of the input @param {number} start of a field @param {number} size how far it lies beyond */

@@ -75,7 +75,7 @@ export function NetworkTable({ rows, at }) {
     <tbody>${rows.map(
       (/** @type {any} */ one, /** @type {number} */ l) => html`<tr key=${one.node} aria-current=${l + 1 === at ? "true" : undefined}>
       <th scope="row"><button type="button" aria-label=${`Look at ${one.name}`} onClick=${() => choose({ at: l + 1, y: "", x: "" })}>${one.name}</button></th>
-      <td>${one.kind}</td><td class="num">${one.layers}</td><td class="num">${shape(one.grid)}</td><td class="num"><b>${one.size ? pair(one.size) : "everything"}</b></td>
+      <td>${one.kind}</td><td class="num">${one.layers}</td><td class="num">${shape(one.grid)}</td><td class="num"><b>${one.size ? pair(one.size) : "unknown"}</b>${one.global_by.length ? " and all" : ""}</td>
       <td class="num">${pair(one.jump)}</td><td class="num">${one.center.map((/** @type {number} */ each) => fixed(each, 1)).join(", ")}</td>
       <td class="num">${one.padding_share === null ? "unknown" : `${fixed(100 * one.padding_share, 1)} %`}</td></tr>`,
     )}</tbody></table></div>
