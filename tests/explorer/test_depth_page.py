@@ -125,6 +125,7 @@ def test_a_stack_with_and_without_shortcuts(browser: Browser, session: Session) 
 
 def at_cell(page: Page, b: int, c: int, y: int, x: int) -> tuple[float, float]:
     """Where a number of the first block is seen: 6 × 6 cells a crop, and 8 px between crops."""
+    page.wait_for_function("document.querySelector('[data-block=before]').offsetWidth > 300")  # it knows its room
     box = page.locator("[data-block=before]").bounding_box()
     assert box is not None
     side = (box["width"] - 5 * 8) / 36
