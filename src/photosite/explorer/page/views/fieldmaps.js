@@ -1,4 +1,4 @@
-/** The field of a unit over the photo, its outline dashed and what counts in it bright; and the same numbers by themselves. */
+/** The field of a unit over the photo, its outline dashed and what counts in it bright; and those numbers alone. */
 
 import { colored } from "../draw/colors.js";
 import { drawGrid } from "../draw/grid.js";
@@ -120,7 +120,9 @@ export function HeatMap({ unit, seen, found, name, how }) {
   const data = found?.data ?? null;
   const [height, width] = unit.inputHw;
   const [top, left] = [0, 1].map((k) => (unit.through ? 0 : Math.max(0, unit.start[k])));
-  const [bottom, right] = [0, 1].map((k) => unit.through ? unit.inputHw[k] : Math.min(unit.inputHw[k], unit.start[k] + unit.size[k]));
+  const [bottom, right] = [0, 1].map((k) =>
+    Math.min(unit.inputHw[k], unit.through ? Infinity : unit.start[k] + unit.size[k]),
+  );
   const [rows, columns] = [Math.max(1, bottom - top), Math.max(1, right - left)];
   const fit = Math.min(size.width / columns, HIGHEST / rows);
   const side = fit >= 2 ? Math.floor(fit) : fit;

@@ -22,7 +22,7 @@ const RESTS = 180; // ms until the library is asked for the gradient
  * @property {[number, number]} size
  * @property {[number, number]} jump
  * @property {[number, number]} start of its field, without borders
- * @property {[number, number]} reach pixels that are drawn around the input: the most that a layer's middle unit sees of it
+ * @property {[number, number]} reach drawn around the input: the most that a layer's middle unit sees of it
  * @property {string} through operation by which it sees everything else, too; "" for none
  * @property {(down: number, across: number) => [number, number]} near the unit whose center is nearest to a pixel
  */
@@ -80,7 +80,10 @@ function Stack({ photo, name }) {
     size: [here.size, here.size],
     jump: [here.jump, here.jump],
     start: [here.start + row * here.jump, here.start + column * here.jump],
-    reach: beyond([side, side], found.map((one) => overhang(side, one.start + Math.floor(one.places / 2) * one.jump, one.size))),
+    reach: beyond(
+      [side, side],
+      found.map((each) => overhang(side, each.start + Math.floor(each.places / 2) * each.jump, each.size)),
+    ),
     through: "",
     near: (down, across) => [placeNear(here, down), placeNear(here, across)],
   };
@@ -144,10 +147,11 @@ function Network({ photo }) {
   const [row, column] = ["y", "x"].map((key, k) =>
     one ? integer(params[key], 0, one.grid[k] - 1, one.unit[k]) : 0,
   );
-  const heat = useHeat(one ? "network-heat" : "", { model: now?.model ?? "", node: one?.node ?? "", y: row, x: column });
+  const asked = { model: now?.model ?? "", node: one?.node ?? "", y: row, x: column };
+  const heat = useHeat(one ? "network-heat" : "", asked);
   const said = heat.value?.data?.unit && one ? heat.value.data : null;
   const moved = one ? [row - one.unit[0], column - one.unit[1]] : [0, 0];
-  const start = said ? said.start : one?.start.map((/** @type {number} */ from, /** @type {number} */ k) => from + moved[k] * one.jump[k]);
+  const start = one ? (said?.start ?? [0, 1].map((k) => one.start[k] + moved[k] * one.jump[k])) : [0, 0];
   /** @type {Unit | null} */
   const unit = one?.size
     ? {
@@ -157,7 +161,12 @@ function Network({ photo }) {
         size: said ? [said.stop[0] - said.start[0], said.stop[1] - said.start[1]] : one.size,
         jump: one.jump,
         start,
-        reach: beyond(now.input_hw, rows.flatMap((/** @type {any} */ each) => [0, 1].map((k) => overhang(now.input_hw[k], each.start[k], each.stop[k] - each.start[k])))),
+        reach: beyond(
+          now.input_hw,
+          rows.flatMap((/** @type {any} */ each) =>
+            [0, 1].map((k) => overhang(now.input_hw[k], each.start[k], each.stop[k] - each.start[k])),
+          ),
+        ),
         through: through(one.global_by),
         near: (down, across) => {
           const places = [down, across].map((pixel, k) => {
@@ -193,7 +202,7 @@ function overhang(side, start, size) {
   return Math.max(0, -start, start + size - side);
 }
 
-/** @param {[number, number]} hw of the input @param {number[]} all overhangs @returns {[number, number]} drawn around it */
+/** @param {[number, number]} hw of the input @param {number[]} all overhangs @returns {[number, number]} */
 function beyond(hw, all) {
   const most = Math.ceil(Math.min(Math.max(...all), 1.5 * Math.min(...hw)));
   return [most, most];

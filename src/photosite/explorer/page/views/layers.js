@@ -14,7 +14,10 @@ const NAMES = { conv: "convolution", max: "max pool", average: "average pool" };
 export function LayerTable({ layers, found, at, fits, change }) {
   /** @param {number} l @param {Partial<Layer>} what */
   const edit = (l, what) =>
-    change(layers.map((/** @type {Layer} */ one, /** @type {number} */ k) => (k === l ? { ...one, ...what } : one)), at);
+    change(
+      layers.map((/** @type {Layer} */ one, /** @type {number} */ k) => (k === l ? { ...one, ...what } : one)),
+      at,
+    );
   /** @param {number} l @param {number} to */
   const move = (l, to) => {
     const next = [...layers];
