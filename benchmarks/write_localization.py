@@ -32,6 +32,7 @@ from photosite.analysis.cam import Explainer
 from photosite.analysis.cam.localization import Collage, energy_inside, grid, points_inside, scattered
 from photosite.analysis.cam.methods import GRADIENT_METHODS
 from photosite.analysis.deconvolution import deconvnet, guided_backpropagation
+from photosite.analysis.representation.linear_probe import wilson
 from photosite.files import write_whole
 from photosite.nets import create_model
 from photosite.prep.recipe import Recipe
@@ -236,19 +237,12 @@ def measure(rows: Sequence[Row], collages: Sequence[Collage], recipe: Recipe, qu
 def line(one: Found) -> str:
     """A row of the table."""
     row = one.row
-    low, high = wilson(float(one.at.mean()), len(one.at))
+    low, high = wilson(float(one.at.sum()), len(one.at))  # ties count in part
     spread = 1.96 * float(one.inside.std(ddof=1)) / math.sqrt(len(one.inside))
     return (
         f"| {row.name} | {row.whose} | {row.layer} | {one.at.mean():.3f} ({low:.2f} … {high:.2f}) | "
         f"{one.at_others.mean():.3f} | {one.inside.mean():.3f} ± {spread:.3f} | {len(one.at)} |"
     )
-
-
-def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Where a share lies with 95 %."""
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return middle - half, middle + half
 
 
 HEAD = """# Does a map find the object?

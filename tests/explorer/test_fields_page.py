@@ -18,7 +18,7 @@ from photosite.explorer.views import VIEWS
 from photosite.explorer.views.pooling import WAYS
 from photosite.explorer.workspace import Workspace
 from photosite.prep.fast import resize
-from tests.explorer.test_page import browser, expect_address, numbers, opened, picture, to_view  # noqa: F401  # a fixture
+from tests.explorer.test_page import expect_address, numbers, opened, picture, to_view
 from tests.explorer.test_pooling import by_torch, carried, luma
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def session() -> Iterator[Session]:
 
 
 @pytest.fixture(scope="module")
-def one_page(browser: Browser, session: Session) -> Iterator[Page]:  # noqa: F811
+def one_page(browser: Browser, session: Session) -> Iterator[Page]:
     yield from opened(browser, session)
 
 
@@ -164,7 +164,7 @@ def test_ones_own_model(page: Page, session: Session) -> None:
     page.wait_for_selector("#width95:has-text('3 × 3')")
 
 
-def test_what_also_sees_everything_says_so(browser: Browser) -> None:  # noqa: F811
+def test_what_also_sees_everything_says_so(browser: Browser) -> None:
     torch.manual_seed(0)
     with explore(picture(), Gated().eval()) as session:
         key = session.workspace.models()[0].key
@@ -218,7 +218,7 @@ def test_a_shift_and_what_it_does_not_explain(page: Page) -> None:
     ("width", "scheme"),
     [(390, "dark"), *(pytest.param(*one, marks=pytest.mark.slow) for one in ((1440, "light"), (900, "light")))],
 )
-def test_both_fit_and_everything_has_a_name(browser: Browser, session: Session, width: int, scheme: str) -> None:  # noqa: F811
+def test_both_fit_and_everything_has_a_name(browser: Browser, session: Session, width: int, scheme: str) -> None:
     for page in opened(browser, session, viewport={"width": width, "height": 844}, color_scheme=scheme):
         for address, there in (
             ("fields", "#layers"),

@@ -63,5 +63,5 @@ def _member(archive: ZipFile, name: str) -> bytes:
 
     try:
         return b"" if archive.getinfo(name).file_size > MAX_MEMBER_BYTES else archive.read(name)
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):  # RuntimeError: encrypted
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError):  # encrypted, or packed in a way zipfile lacks
         return b""

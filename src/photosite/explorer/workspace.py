@@ -12,9 +12,11 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
-from photosite.errors import RangeError, UnknownNameError
+from photosite.errors import CaptureError, RangeError, UnknownNameError
+from photosite.graph.capture import capture
 from photosite.graph.ir import Graph
 from photosite.prep.load import load
 from photosite.prep.recipe import Picture, Recipe
@@ -22,6 +24,8 @@ from photosite.prep.recipe import Picture, Recipe
 T = TypeVar("T")
 PHOTOS_AT_MOST = 6
 """So many photos are held; the one that was not looked at longest goes first."""
+SIDE = 224
+"""Side of the input of a model that does not say one."""
 KEPT_BYTES = 512 << 20
 """Results are kept up to so many bytes."""
 
@@ -162,9 +166,25 @@ class Workspace:
             raise UnknownNameError("model", name[:80], self.names)
         return self.add_model(name, self._find(name))
 
-    def graph(self, model: Model, make: Callable[[], Graph]) -> Graph:
-        """The model as a graph, read once for each size of input."""
-        return self.once(("graph", model.key), make, 1 << 20)
+    def graph(self, model: Model, shape: tuple[int, ...] | None = None) -> Graph:
+        """The model as a graph, read once for each shape of input, whichever view asks.
+
+        Args:
+            model: of this workspace.
+            shape: of the input, the batch in front; if not given, the one that the model says, or that of a square of
+                `SIDE`.
+        Raises:
+            CaptureError: it cannot be read.
+        """
+        wanted = tuple(shape) if shape is not None else _input_shape(model)
+
+        def make() -> Graph:
+            try:
+                return capture(model.network, torch.zeros(wanted))
+            except CaptureError as error:
+                raise CaptureError(f"{model.name}: {error}") from error
+
+        return self.once(("graph", model.key, wanted), make, 1 << 20)
 
     def once(self, key: Hashable, make: Callable[[], T], size: int | Callable[[T], int]) -> T:
         """What was computed before, or is now.
@@ -188,3 +208,10 @@ class Workspace:
                 while self._kept_bytes > KEPT_BYTES:
                     self._kept_bytes -= self._kept.popitem(last=False)[1][1]
         return made
+
+
+def _input_shape(model: Model) -> tuple[int, ...]:
+    """The input that a model says it takes, for one picture, in the layout that it says."""
+    height, width = (model.recipe.input_hw if model.recipe is not None else None) or (SIDE, SIDE)
+    last = model.recipe is not None and model.recipe.layout == "BHWC"
+    return (1, height, width, 3) if last else (1, 3, height, width)

@@ -164,7 +164,7 @@ def checked_classes(labels: Labels, pictures: int, who: str) -> Indices:
     return classes.astype(np.int64)
 
 
-def wilson(right: int, of: int) -> tuple[float, float]:
+def wilson(right: float, of: int) -> tuple[float, float]:
     """Where a share lies with 95%, by Wilson's score interval.
 
     Source: Wilson 1927.

@@ -12,11 +12,11 @@ from photosite.analysis.depths import Depth, main_depths
 from photosite.analysis.feature_map import picture_layout
 from photosite.analysis.features import Place
 from photosite.analysis.receptive_field import ReceptiveFields
-from photosite.errors import CaptureError, PhotositeError, RangeError
+from photosite.errors import PhotositeError, RangeError
 from photosite.explorer.message import Question
 from photosite.explorer.views.recipes import chosen_recipe, model_input
 from photosite.explorer.workspace import Model, Photo, Workspace
-from photosite.graph.capture import capture, unwrap
+from photosite.graph.capture import unwrap
 from photosite.graph.execute import execute
 from photosite.graph.functional import functional
 from photosite.graph.ir import Graph, Node
@@ -87,8 +87,9 @@ def looked(workspace: Workspace, question: Question) -> Looked:
     recipe = chosen_recipe(workspace, question)
     x = torch.from_numpy(model_input(workspace, photo, recipe).copy())
     question.check()
-    key = ("captured", model.key, tuple(x.shape))
-    found = workspace.once(key, lambda: Captured(model, _graph(model, x)), 4 << 20)
+    shape = tuple(x.shape)
+    key = ("captured", model.key, shape)
+    found = workspace.once(key, lambda: Captured(model, functional(workspace.graph(model, shape))), 4 << 20)
     question.check()
     return Looked(photo, found, x, recipe.geometry((photo.picture.shape[0], photo.picture.shape[1])))
 
@@ -119,10 +120,3 @@ def value_of(workspace: Workspace, question: Question, seen: Looked, node: Node)
         run,
         lambda made: made.numel() * made.element_size(),
     )
-
-
-def _graph(model: Model, x: Tensor) -> Graph:
-    try:
-        return functional(capture(model.network, x))
-    except CaptureError as error:
-        raise CaptureError(f"{model.name}: {error}") from error

@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
 from photosite.analysis.layer_weights import layer_weights
 from photosite.errors import PhotositeError
 from photosite.explorer.message import Answer, Question, pack
 from photosite.explorer.workspace import Model, Workspace
-from photosite.graph.capture import capture, unwrap
-from photosite.graph.ir import Graph, Node, Ref
+from photosite.graph.capture import unwrap
+from photosite.graph.ir import Node, Ref
 from photosite.graph.read import model_tensors
-
-SIDE = 224
-"""Side of the input of a model that does not say one."""
 
 
 def first_layer(workspace: Workspace, question: Question) -> Answer:
@@ -32,7 +28,7 @@ def first_layer(workspace: Workspace, question: Question) -> Answer:
         PhotositeError: no convolution of two axes reads a picture of three channels, or its padding has no number.
     """
     model = workspace.model(question.text("model"))
-    graph = workspace.graph(model, lambda: model_graph(model))
+    graph = workspace.graph(model)
     question.check()
     found = layer_weights(model.network, graph)
     pictures = found.picture_kernels
@@ -59,13 +55,6 @@ def first_layer(workspace: Workspace, question: Question) -> Answer:
             else bias.astype(np.float32),
         },
     )
-
-
-def model_graph(model: Model) -> Graph:
-    """The graph of a model for the size of input that it says, else `SIDE`, in the layout that it says."""
-    height, width = (model.recipe.input_hw if model.recipe is not None else None) or (SIDE, SIDE)
-    last = model.recipe is not None and model.recipe.layout == "BHWC"
-    return capture(model.network, torch.zeros(1, height, width, 3) if last else torch.zeros(1, 3, height, width))
 
 
 def _bias(model: Model, node: Node) -> Any:

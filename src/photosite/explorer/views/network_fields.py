@@ -6,7 +6,6 @@ from photosite.analysis.depths import main_depths
 from photosite.analysis.effective_field import effective_field
 from photosite.analysis.receptive_field import ReceptiveField, ReceptiveFields
 from photosite.explorer.message import Answer, Question, pack
-from photosite.explorer.views.first_layer import model_graph
 from photosite.explorer.views.stack import heat_words
 from photosite.explorer.workspace import Model, Workspace
 from photosite.graph.functional import functional
@@ -86,7 +85,7 @@ def field_words(one: ReceptiveField, unit: tuple[int, int]) -> dict[str, object]
 
 def _fields(workspace: Workspace, model: Model) -> tuple[Graph, ReceptiveFields]:
     def make() -> tuple[Graph, ReceptiveFields]:
-        graph = functional(workspace.graph(model, lambda: model_graph(model)))
+        graph = functional(workspace.graph(model))
         return graph, ReceptiveFields(graph)
 
     return workspace.once(("fields", model.key), make, 4 << 20)

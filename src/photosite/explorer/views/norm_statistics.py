@@ -12,7 +12,6 @@ from photosite.errors import PhotositeError
 from photosite.explorer.message import Answer, Question, pack
 from photosite.explorer.views.recipes import chosen_recipe, model_input
 from photosite.explorer.workspace import Workspace
-from photosite.graph.capture import capture
 from photosite.graph.execute import execute
 from photosite.graph.ir import Graph, Node
 
@@ -39,7 +38,7 @@ def norm_statistics(workspace: Workspace, question: Question) -> Answer:
     photo, model = workspace.photo(question.text("photo")), workspace.model(question.text("model"))
     recipe = chosen_recipe(workspace, question)
     x = torch.from_numpy(np.ascontiguousarray(model_input(workspace, photo, recipe)))
-    graph = workspace.once(("graph", model.key, tuple(x.shape)), lambda: capture(model.network, x), 1 << 20)
+    graph = workspace.graph(model, tuple(x.shape))
     question.check()
     norms = _norms(graph)
     if not norms:
