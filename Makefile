@@ -8,6 +8,9 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 # Two processes, a file of tests in one of them, take little more than half the time of one; each computes in one thread.
 WORKERS := -n 2 --dist loadfile
 TORCH  := $(shell grep '^torch==' constraints.txt)
+# Checks the types of the explorer's page; fetched by npm where that is, since PyPI has no copy of its makers.
+TYPESCRIPT := 7.0.2
+TSC    := $(VENV)/typescript-$(TYPESCRIPT)/node_modules/.bin/tsc
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint format bench zoo map clean
@@ -20,18 +23,21 @@ demo: $(VENV)/.base  ## a real photo's way through the default encoder, as demo/
 	$(BIN)/photosite see --sample chelsea --out demo
 	@echo "$(CURDIR)/demo/report.html"
 
-test: $(VENV)/.dev  ## the tests, without the full sweeps
+test: $(VENV)/.dev $(VENV)/.browser  ## the tests, without the full sweeps
 	$(BIN)/python -m pytest -q -m "not slow" $(WORKERS)
 
-test-all: $(VENV)/.dev  ## the tests, full sweeps included
+test-all: $(VENV)/.dev $(VENV)/.browser  ## the tests, full sweeps included
 	$(BIN)/python -m pytest -q $(WORKERS)
 
-lint: $(VENV)/.dev  ## ruff, mypy --strict, and tsc where it is installed
+lint: $(VENV)/.dev  ## ruff, mypy --strict, and tsc where npm is there to fetch it
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src
-	@if command -v tsc >/dev/null; then tsc --project tests/explorer/page/tsconfig.json; \
-	  else echo "no tsc on PATH: the explorer's page is not type checked (npm install --global typescript)"; fi
+	@test -x $(TSC) || ! command -v npm >/dev/null || npm install --prefix $(VENV)/typescript-$(TYPESCRIPT) --no-save --no-audit \
+	  --no-fund --fetch-retries=1 --loglevel=error typescript@$(TYPESCRIPT) >/dev/null || true
+	@if $(TSC) --version >/dev/null 2>&1; then echo $(TSC) --project tests/explorer/page/tsconfig.json; \
+	    $(TSC) --project tests/explorer/page/tsconfig.json; \
+	  else echo "the explorer's page is not type checked: no npm with Node 20 fetched typescript@$(TYPESCRIPT)"; fi
 
 format: $(VENV)/.dev  ## let ruff put the code in its form
 	$(BIN)/ruff check --fix .
@@ -73,4 +79,11 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: $(VENV)/.base
 	$(PIP) --no-build-isolation --editable '.[dev]'
 	$(PIP) --no-deps torchvision timm open_clip_torch captum grad-cam ttach
+	@touch $@
+
+# Tests of the explorer's page take the browser of the system; where there is none, Playwright's own is fetched, once.
+$(VENV)/.browser: $(VENV)/.dev
+	@command -v chromium || command -v chromium-browser || command -v google-chrome \
+	  || $(BIN)/python -m playwright install --only-shell chromium \
+	  || echo "no browser: tests of the page are skipped; install Chromium, or run $(BIN)/playwright install chromium"
 	@touch $@

@@ -53,7 +53,7 @@ export function LayerTable({ layers, found, at, fits, change }) {
         <td class="num">${share === null ? "–" : `${fixed(100 * share, 1)} %`}</td>
         <td class="order"><button type="button" aria-label=${`Move layer ${l + 1} up`} disabled=${l === 0} onClick=${() => move(l, l - 1)}>↑</button>
           <button type="button" aria-label=${`Move layer ${l + 1} down`} disabled=${l === layers.length - 1} onClick=${() => move(l, l + 1)}>↓</button>
-          <button type="button" aria-label=${`Remove layer ${l + 1}`} onClick=${() => change(layers.filter((_, /** @type {number} */ k) => k !== l), Math.max(1, Math.min(at, layers.length - 1)))}>×</button></td></tr>`;
+          <button type="button" aria-label=${`Remove layer ${l + 1}`} onClick=${() => change(layers.filter((/** @type {any} */ _, /** @type {number} */ k) => k !== l), Math.max(1, Math.min(at, layers.length - 1)))}>×</button></td></tr>`;
     })}</tbody></table></div>
     <p class="fine">sees: r + (K − 1) · D · j; jump: j · S; r and j of the layer before. Center and padding share are those of the middle unit, in pixels from the edge;
       padding of any layer counts as nothing.</p>`;
