@@ -32,7 +32,7 @@ ORDER = (
         "nets",
         "tokens",
     ),
-    *("lightpath", "train", "encode", "trace", "report", "explorer", "cli"),
+    *("lightpath", "train", "encode", "trace", "report", "explorer", "exploring", "cli"),
 )
 """The folders in the order in which the light passes them; each imports only itself and what stands before it."""
 

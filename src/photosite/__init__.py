@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the table below once more, for type checkers and editors; a test compares the two
-    from photosite.explorer.session import explore as explore
+    from photosite.exploring import explore as explore
     from photosite.graph.capture import capture as capture
     from photosite.nets import create_model as create_model
     from photosite.nets import list_models as list_models
@@ -25,7 +25,7 @@ _PUBLIC = {
     "Recipe": "photosite.prep.recipe",
     "capture": "photosite.graph.capture",
     "create_model": "photosite.nets",
-    "explore": "photosite.explorer.session",
+    "explore": "photosite.exploring",
     "get_recipe": "photosite.prep.recipes",
     "list_models": "photosite.nets",
     "load": "photosite.prep.load",

@@ -45,28 +45,13 @@ def explore(
     if not 0 <= port <= 65535:
         raise RangeError(f"explore: --port wants 0 … 65535, got {port}")
     with Console(stderr=True).status("opening"):
-        from photosite.explorer.session import explore as start
         from photosite.explorer.session import is_loopback
 
         _check_host(host, is_loopback(host), allow_remote)
-        from torch import nn
-
-        from photosite.nets import list_models
-        from photosite.nets.sources import find_model
-
-        def find(name: str) -> nn.Module:
-            return find_model(name, weights if name == model else None)
+        from photosite.exploring import explore as start
 
         source = sys.stdin.buffer.read() if str(photo) == STDIN else photo
-        session = start(
-            source,
-            model,
-            find=find,
-            names=tuple(list_models()),
-            port=port,
-            host=host,
-            open_browser=not no_browser,
-        )
+        session = start(source, model, weights=weights, port=port, host=host, open_browser=not no_browser)
     print(session.url, flush=True)
     print("Ctrl-C ends it.", file=sys.stderr)
     try:

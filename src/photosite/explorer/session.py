@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +14,7 @@ from torch import nn
 
 from photosite.errors import MissingExtraError, RangeError
 from photosite.explorer.api import Api
+from photosite.explorer.front_ends import FrontEnd
 from photosite.explorer.server import Server
 from photosite.explorer.views import VIEWS
 from photosite.explorer.workspace import Workspace
@@ -62,6 +63,7 @@ def explore(
     *,
     find: Callable[[str], nn.Module] | None = None,
     names: tuple[str, ...] = (),
+    front_ends: Sequence[FrontEnd] = (),
     port: int = 0,
     host: str = "127.0.0.1",
     open_browser: bool = False,
@@ -74,6 +76,7 @@ def explore(
         model: whose learned kernels are shown; a module, which is put into evaluation mode, or a name for `find`.
         find: builds a model by its name.
         names: those that the page may ask `find` for.
+        front_ends: whose tokens are shown.
         port: 0 for any that is free.
         host: an address of this machine. Whoever reaches it and has the token may look; see `is_loopback`.
         open_browser: open the page in the user's browser.
@@ -89,7 +92,7 @@ def explore(
     """
     if isinstance(model, str) and find is None:
         raise RangeError(f"explore: wants a module, or a function `find` that builds {model[:80]!r}")
-    workspace = Workspace(find, names)
+    workspace = Workspace(find, names, front_ends)
     if photo is not None:
         workspace.add_photo(photo, _title(photo))
     elif (path := _example()) is not None:

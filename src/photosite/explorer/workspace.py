@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from photosite.errors import CaptureError, RangeError, UnknownNameError
+from photosite.explorer.front_ends import FrontEnd
 from photosite.graph.capture import capture
 from photosite.graph.ir import Graph
 from photosite.prep.load import load
@@ -72,10 +73,20 @@ class Workspace:
     Args:
         find: builds a model by its name; called for the names in `models` alone.
         models: the names that a page may ask for.
+        front_ends: whose tokens a page may ask for.
+
+    Attributes:
+        front_ends: by name.
     """
 
-    def __init__(self, find: Callable[[str], nn.Module] | None = None, models: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        find: Callable[[str], nn.Module] | None = None,
+        models: tuple[str, ...] = (),
+        front_ends: Sequence[FrontEnd] = (),
+    ) -> None:
         self._find, self.names = find, models
+        self.front_ends = {one.name: one for one in front_ends}
         self._lock = threading.Lock()
         self._photos: OrderedDict[str, Photo] = OrderedDict()
         self._models: OrderedDict[str, Model] = OrderedDict()

@@ -3,17 +3,21 @@
 from photosite.lightpath.ledger import Ledger, ledger
 from photosite.lightpath.path import LightPath, Stage, coverage, light_path, tokens_of, unseen
 from photosite.lightpath.sensor import Photosites, photosites, stored_box
+from photosite.lightpath.table import Lines, TokenTable, token_table
 
 __all__ = [
     "Ledger",
     "LightPath",
+    "Lines",
     "Photosites",
     "Stage",
+    "TokenTable",
     "coverage",
     "ledger",
     "light_path",
     "photosites",
     "stored_box",
+    "token_table",
     "tokens_of",
     "unseen",
 ]

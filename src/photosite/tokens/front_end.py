@@ -136,13 +136,13 @@ class FrontEnd(ABC):
         tile_of, row, column = np.concatenate(parts, 1).astype(np.int64)
         return tile_of, row, column
 
-    def patches(self, size_hw: Size, tile: int, place: tuple[int, int]) -> tuple[int, ...]:
+    def patches(self, size_hw: Size, tile: int, place: tuple[Any, Any]) -> tuple[Any, ...]:
         """The patches of a token by their numbers in the encoder's sequence of the token's tile, row by row.
 
         Args:
             size_hw: of the photo.
             tile: number of the token's tile.
-            place: row and column in its grid of tokens.
+            place: row and column in its grid of tokens; or of many tokens, arrays of them, which gives arrays.
         """
         columns = self.tiles(size_hw)[tile].size_hw[1] // self.patch
         row, column = place[0] * self.merge, place[1] * self.merge

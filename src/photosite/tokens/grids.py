@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class Grid(FrontEnd):
             np.concatenate([none, across.ravel()]),
         )
 
-    def patches(self, size_hw: Size, tile: int, place: tuple[int, int]) -> tuple[int, ...]:
+    def patches(self, size_hw: Size, tile: int, place: tuple[Any, Any]) -> tuple[Any, ...]:
         """The numbers of a token's places in the map, row by row: one, or all for a learned token."""
         if self.learned:
             return tuple(range(self.sides[0] * self.sides[1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -77,11 +78,11 @@ class Qwen(FrontEnd):
         total = down // self.cell * (across // self.cell)
         return Count(total, total * 0 + 1, total, 0, 0, 0)
 
-    def patches(self, size_hw: Size, tile: int, place: tuple[int, int]) -> tuple[int, ...]:
+    def patches(self, size_hw: Size, tile: int, place: tuple[Any, Any]) -> tuple[Any, ...]:
         """The patches of a token: one behind the other, since the encoder gets them by group."""
         columns = self.tiles(size_hw)[tile].size_hw[1] // self.cell
         first = (place[0] * columns + place[1]) * self.merge**2
-        return tuple(range(first, first + self.merge**2))
+        return tuple(first + number for number in range(self.merge**2))
 
     def _values(self, picture: Picture, tiles: tuple[Tile, ...]) -> tuple[Numbers, str]:
         if not (8 <= self.patch <= 16 and fast.wanted()):
