@@ -16,10 +16,11 @@ from photosite.analysis.receptive_field import ReceptiveFields
 from photosite.errors import PhotositeError, UnknownNameError
 from photosite.explorer.jobs import CancelledError
 from photosite.explorer.message import Question, unpack
-from photosite.explorer.views import VIEWS
+from photosite.explorer.views import VIEWS, captured
 from photosite.explorer.views.captured import looked, value_of
 from photosite.explorer.workspace import Workspace
 from photosite.graph.capture import capture
+from photosite.graph.execute import execute
 from photosite.graph.functional import functional
 from photosite.prep.recipes import get_recipe
 
@@ -44,7 +45,9 @@ class Net(nn.Module):
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
     torch.manual_seed(0)
-    return Net().eval()
+    made = Net().eval()
+    made.classes = ("a", "b", "c", "d")  # type: ignore[assignment]
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,6 @@ def picture() -> np.ndarray:
 def workspace(network: nn.Module, picture: np.ndarray) -> Workspace:
     made = Workspace()
     made.add_photo(picture, "noise")
-    network.classes = ("a", "b", "c", "d")  # type: ignore[assignment]
     made.add_model("net", network, RECIPE)
     return made
 
@@ -123,6 +125,31 @@ def test_a_value_without_places_names_its_largest_numbers(
     order = scores.argsort(descending=True).tolist()
     assert data["largest"] == [[i, float(scores[i]), "abcd"[i]] for i in order]
     assert (data["layout"], arrays) == ("", {})
+
+
+def test_the_steps_are_the_most_varied_channels_of_the_main_depths_from_one_run(
+    network: nn.Module, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace()
+    workspace.add_photo(picture, "noise")
+    workspace.add_model("net", network, RECIPE)
+    runs = []
+    monkeypatch.setattr(captured, "execute", lambda *args, **kwargs: runs.append(1) or execute(*args, **kwargs))
+    data, arrays = ask(workspace, "steps")
+    x = torch.from_numpy(RECIPE(picture))
+    main = [depth.node.name for depth in main_depths(functional(capture(network, x)))]
+    assert [one["node"] for one in data["depths"]] == main
+    for number, (name, wanted) in enumerate(features(network, x, main).items()):
+        channel = int(wanted[0].double().var((1, 2), correction=0).argmax())
+        assert data["depths"][number] == {"node": name, "channel": channel}
+        np.testing.assert_array_equal(arrays[str(number)], wanted[0, channel].numpy())
+        _, maps = ask(workspace, "feature-maps", node=name)
+        np.testing.assert_array_equal(maps["maps"][0], arrays[str(number)])  # what a click on the step opens
+    with torch.no_grad():
+        scores = network(x)[0]
+    assert data["largest"][0] == [int(scores.argmax()), float(scores.max()), "abcd"[int(scores.argmax())]]
+    assert ask(workspace, "feature-maps", node="linear")[0]["largest"] == data["largest"]
+    assert runs == [1]
 
 
 def test_kernels_of_what_reads_the_picture(workspace: Workspace, network: nn.Module) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from photosite.analysis.cam.explain import Explainer
+from photosite.analysis.depths import main_depths
 from photosite.analysis.features import features
 from photosite.analysis.receptive_field import ReceptiveField, ReceptiveFields
 from photosite.explorer.session import Session, explore
@@ -235,6 +236,32 @@ def test_a_cell_under_the_pointer_shows_the_librarys_numbers(
     page.locator(".channelmap .stack").focus()
     page.keyboard.press("Escape")
     expect_cell(page, maps[other], field, 4, 4)
+
+
+@pytest.mark.browser
+def test_the_steps_lead_from_the_photo_to_what_the_model_says(page: Page, network: nn.Module) -> None:
+    from playwright.sync_api import expect
+
+    to_view(page, "")
+    x = torch.from_numpy(RECIPE(picture()))
+    with torch.no_grad():
+        scores = network(x)[0]
+    expect(page.locator(".says small").first).to_have_text(re.compile("cat|dog|owl"), timeout=30_000)
+    said = page.locator(".says small").all_inner_texts()
+    order = scores.argsort(descending=True).tolist()
+    assert [text.split()[0] for text in said] == [("cat", "dog", "owl")[i] for i in order]
+    np.testing.assert_allclose([numbers(text)[0] for text in said], scores[order].numpy(), rtol=6e-3)  # three digits
+    last = page.locator(".steps button").last
+    painted = last.locator("canvas").evaluate(
+        "one => new Set(one.getContext('2d').getImageData(0, 0, one.width, one.height).data).size"
+    )
+    assert painted > 8
+    last.click()
+    node = main_depths(functional(capture(network, x)))[-1].node.name
+    expect(page.locator("#node")).to_have_text(node)
+    assert f"node={node}" in page.url
+    page.go_back()
+    expect(page.locator(".steps button").first).to_have_attribute("aria-pressed", "true")
 
 
 @pytest.mark.browser

@@ -20,6 +20,7 @@ from photosite.explorer.views.pixels import pixels
 from photosite.explorer.views.pooling import pooling
 from photosite.explorer.views.residual import residual, residual_table
 from photosite.explorer.views.stack import stack_field
+from photosite.explorer.views.steps import steps
 from photosite.explorer.views.tensor import tensor
 
 VIEWS: Mapping[str, View] = {
@@ -41,6 +42,7 @@ VIEWS: Mapping[str, View] = {
     "residual": residual,
     "residual-table": residual_table,
     "stack-field": stack_field,
+    "steps": steps,
     "tensor": tensor,
 }
 """By the names that a page calls them."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -95,28 +96,36 @@ def looked(workspace: Workspace, question: Question) -> Looked:
 
 
 def value_of(workspace: Workspace, question: Question, seen: Looked, node: Node) -> Tensor:
-    """What a node gives for the photo.
+    """What a node gives for the photo; as `values_of`."""
+    return values_of(workspace, question, seen, (node,))[0]
+
+
+def values_of(workspace: Workspace, question: Question, seen: Looked, nodes: Sequence[Node]) -> list[Tensor]:
+    """What nodes give for the photo, in one run.
 
     Args:
-        workspace: keeps it.
-        question: whose it is.
+        workspace: keeps each of them.
+        question: whose they are.
         seen: photo and model.
-        node: of the graph, with one result.
+        nodes: of the graph, with one result each.
     Raises:
-        PhotositeError: it gives several results, or one that is no number.
+        PhotositeError: one gives several results, or one that is no number.
     """
-    if len(node.shapes) != 1 or node.dtype.startswith("complex"):
-        what = f"{len(node.shapes)} values" if len(node.shapes) != 1 else node.dtype
-        raise PhotositeError(f"{node.name} gives {what}: look at the operations that read it")
+    for node in nodes:
+        if len(node.shapes) != 1 or node.dtype.startswith("complex"):
+            what = f"{len(node.shapes)} values" if len(node.shapes) != 1 else node.dtype
+            raise PhotositeError(f"{node.name} gives {what}: look at the operations that read it")
+    ran: dict[str, Tensor] = {}
 
-    def run() -> Tensor:
-        network, graph = unwrap(seen.captured.model.network)[0], seen.captured.graph
-        done = execute(graph, network, seen.x, keep=[node.name], on_node=lambda *_: question.check())
-        kept: Tensor = done.kept[node.name]
-        return kept.clone()
+    def made(name: str) -> Tensor:
+        if not ran:
+            network, graph = unwrap(seen.captured.model.network)[0], seen.captured.graph
+            keep = [node.name for node in nodes]
+            ran.update(execute(graph, network, seen.x, keep=keep, on_node=lambda *_: question.check()).kept)
+        return ran[name].clone()
 
-    return workspace.once(
-        ("value", seen.photo.key, seen.captured.model.key, tuple(seen.x.shape), node.name),
-        run,
-        lambda made: made.numel() * made.element_size(),
-    )
+    key = ("value", seen.photo.key, seen.captured.model.key, tuple(seen.x.shape))
+    return [
+        workspace.once((*key, node.name), partial(made, node.name), lambda one: one.numel() * one.element_size())
+        for node in nodes
+    ]

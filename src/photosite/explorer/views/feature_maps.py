@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
-from photosite.analysis.features import laid_out
+from photosite.analysis.features import Place, laid_out
 from photosite.analysis.receptive_field import ReceptiveField
 from photosite.errors import PhotositeError
 from photosite.explorer.message import Answer, Question, pack
@@ -45,10 +46,8 @@ def feature_maps(workspace: Workspace, question: Question) -> Answer:
     question.check()
     words = {"node": node.name, "layout": place.layout, "grid": place.grid, "prefix": place.prefix}
     if not place.layout:
-        return pack({**words, **_largest(seen, node, value.double().numpy())})
-    maps = laid_out(value, place, "NCHW")[0].float().numpy()  # (C, h, w)
-    spread = maps.reshape(len(maps), -1).astype(np.float64)
-    by = spread.var(1) if place.grid != (1, 1) else np.abs(spread[:, 0])
+        return pack({**words, **largest_numbers(seen, node, value.double().numpy())})
+    maps, by = channels_of(value, place)
     room = max(1, NUMBERS_AT_MOST // max(1, place.grid[0] * place.grid[1]))
     count = min(len(maps), room, len(maps) if question.text("all", "") == "1" else FIRST)
     order = np.argsort(-by, kind="stable")[:count]
@@ -63,6 +62,13 @@ def feature_maps(workspace: Workspace, question: Question) -> Answer:
         },
         {"maps": maps[order], "order": order.astype(np.int32), "by": by[order].astype(np.float32), **arrays},
     )
+
+
+def channels_of(value: Tensor, place: Place) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """A value's channels as maps (C, h, w), and how much each varies over its places; of a single place, its size."""
+    maps = laid_out(value, place, "NCHW")[0].float().numpy()
+    spread = maps.reshape(len(maps), -1).astype(np.float64)
+    return maps, spread.var(1) if place.grid != (1, 1) else np.abs(spread[:, 0])
 
 
 def _boxes(seen: Looked, one: ReceptiveField, grid: tuple[int, int]) -> tuple[dict[str, npt.NDArray[Any]], str]:
@@ -90,7 +96,7 @@ def _boxes(seen: Looked, one: ReceptiveField, grid: tuple[int, int]) -> tuple[di
     return {"rows": rows, "columns": columns, "photo_rows": photo_rows, "photo_columns": photo_columns}, why
 
 
-def _largest(seen: Looked, node: Node, value: npt.NDArray[np.float64]) -> dict[str, Any]:
+def largest_numbers(seen: Looked, node: Node, value: npt.NDArray[np.float64]) -> dict[str, Any]:
     """The largest numbers of a value without places."""
     flat = value.ravel()
     classes = seen.captured.model.classes

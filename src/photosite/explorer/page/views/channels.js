@@ -20,7 +20,7 @@ const PATCHES = 6;
  * @param {ArrayLike<number>} values
  * @returns {{low: number, high: number, drawn: ReturnType<typeof drawnAs>, colors: Uint8ClampedArray}}
  */
-function painted(values) {
+export function painted(values) {
   const { low, high } = limits(values);
   const drawn = drawnAs(low, high);
   const colors = new Uint8ClampedArray(4 * values.length);
@@ -132,7 +132,7 @@ export function Strongest({ photo, maps, values, pinned, onKeep }) {
 }
 
 /** @param {{pixels: import("../draw/photo.js").Pixels | null, photo: import("../state.js").Photo, box: number[] | null}} props */
-function Patch({ pixels, photo, box }) {
+export function Patch({ pixels, photo, box }) {
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const draw = (context, dense) => {
     if (!pixels || !box) return;
@@ -177,10 +177,19 @@ export function ChannelGrid({ maps, node, index, all }) {
 }
 
 /** @param {{values: Float32Array, grid: [number, number], channel: number, chosen: boolean}} props */
-function Thumb({ values, grid: [height, width], channel, chosen }) {
-  const { low, high, colors } = useMemo(() => painted(values), [values]);
+function Thumb({ values, grid, channel, chosen }) {
+  const look = useMemo(() => painted(values), [values]);
+  const said = `${significant(look.low, 2)} … ${significant(look.high, 2)}`;
+  return html`<button type="button" aria-pressed=${chosen} onClick=${() => choose({ ch: channel })} aria-label=${`channel ${channel}, ${said}`}>
+    <${SmallMap} colors=${look.colors} grid=${grid} />
+    <span><b>${channel}</b> <small class="num">${said}</small></span></button>`;
+}
+
+/** @param {{colors: Uint8ClampedArray, grid: [number, number]}} props a map whose longer side is SMALL */
+export function SmallMap({ colors, grid: [height, width] }) {
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const draw = (context, dense) => {
+    if (!colors.length) return;
     const small = new OffscreenCanvas(width, height);
     const paper = /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d"));
     paper.putImageData(new ImageData(/** @type {any} */ (colors), width, height), 0, 0);
@@ -189,8 +198,5 @@ function Thumb({ values, grid: [height, width], channel, chosen }) {
     const [wide, high] = [width * scale, height * scale];
     context.drawImage(small, (SMALL * dense - wide) / 2, (SMALL * dense - high) / 2, wide, high);
   };
-  const said = `${significant(low, 2)} … ${significant(high, 2)}`;
-  return html`<button type="button" aria-pressed=${chosen} onClick=${() => choose({ ch: channel })} aria-label=${`channel ${channel}, ${said}`}>
-    <${Canvas} width=${SMALL} height=${SMALL} draw=${draw} reads=${[colors]} />
-    <span><b>${channel}</b> <small class="num">${said}</small></span></button>`;
+  return html`<${Canvas} width=${SMALL} height=${SMALL} draw=${draw} reads=${[colors]} />`;
 }

@@ -12,6 +12,7 @@ import { KernelPicture } from "./kernels.js";
 import { NetworkMap } from "./network.js";
 import { Fault, Select } from "./parts.js";
 import { Sight } from "./sight.js";
+import { Steps } from "./steps.js";
 
 /**
  * @typedef {object} NetNode
@@ -113,6 +114,7 @@ export function Hierarchy({ photo }) {
     </div>
     <${Fault} words=${fault.value} />
     ${found?.notes.map((note) => html`<p class="fine note" key=${note}>${note}</p>`)}
+    <${Steps} photo=${photo} network=${found} node=${node} onPick=${pick} />
     <div class="netside">
       <${NetworkMap} network=${found} node=${node} onPick=${pick} />
       ${found && node ? html`<${Detail} photo=${photo} network=${found} node=${node} onPick=${pick} />` : html`<div class="detail"></div>`}

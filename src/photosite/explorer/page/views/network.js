@@ -28,7 +28,6 @@ const SHORT = /** @type {Record<string, string>} */ ({
 export function NetworkMap({ network, node, onPick }) {
   const place = useRef(/** @type {any} */ (null));
   const boxes = useMemo(() => nested(network?.nodes ?? []), [network]);
-  const main = network?.nodes.filter((one) => one.main) ?? [];
   useEffect(() => {
     const chosen = place.current?.querySelector("[aria-pressed='true']");
     if (!chosen) return;
@@ -56,10 +55,6 @@ export function NetworkMap({ network, node, onPick }) {
     onPick(network.nodes[Math.min(Math.max(next, 0), last)].name, true);
   };
   return html`<div class="network">
-    <div class="depths" role="group" aria-label="Main depths"><span class="label">main depths</span>${main.map(
-      (one) => html`<button type="button" key=${one.name} aria-pressed=${one === node} title=${`${one.name}, ${shape([one.channels, ...one.grid])}: ${one.main}`}
-        onClick=${() => onPick(one.name)}>${one.main_name}</button>`,
-    )}</div>
     <div class="netmap" ref=${place} role="group" aria-label="Operations, in the order in which they run; arrow keys go from one to the next" onKeyDown=${keyed}>
       ${boxes.map((box, i) => html`<${NetBox} key=${i} box=${box} node=${node} onPick=${onPick} />`)}
     </div>
