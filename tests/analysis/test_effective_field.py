@@ -14,7 +14,7 @@ from photosite.analysis.receptive_field import ReceptiveFields
 from photosite.errors import RangeError, ShapeError
 from photosite.graph.capture import capture
 from photosite.graph.functional import functional
-from photosite.graph.ir import Graph
+from photosite.graph.ir import Graph, Node
 from photosite.nets import create_model
 from tests import zoo
 from tests.analysis.test_twins import Windows
@@ -152,6 +152,21 @@ def test_channels_last_and_double_precision() -> None:
     assert found.heat.shape == (16, 24)
     rows, columns = (np.flatnonzero(found.profile(way)) for way in ("y", "x"))
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (1, 5, 18, 22)
+
+
+def test_the_work_can_be_ended_between_two_operations() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))
+    graph, seen = read(model, 1, 3, 8, 8), []
+    whole = effective_field(graph, model, "2", [(1, 1)], 2, on_node=lambda node: seen.append(node.name))
+    assert seen == ["conv2d", "relu", "conv2d_1"] * 2
+    np.testing.assert_array_equal(whole[0].heat, effective_field(graph, model, "2", [(1, 1)], 2)[0].heat)
+
+    def stop(node: Node) -> None:
+        if node.name == "relu":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        effective_field(graph, model, "2", [(1, 1)], 2, on_node=stop)
 
 
 def test_what_is_refused() -> None:

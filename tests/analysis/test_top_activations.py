@@ -17,7 +17,12 @@ from torch import Tensor, nn
 
 from photosite.analysis.features import features
 from photosite.analysis.receptive_field import ReceptiveFields
-from photosite.analysis.top_activations import TopActivations, pictures_seen, top_activations
+from photosite.analysis.top_activations import (
+    TopActivations,
+    growing_top_activations,
+    pictures_seen,
+    top_activations,
+)
 from photosite.errors import RangeError, ShapeError, UnknownNameError
 from photosite.graph.capture import capture
 from photosite.graph.functional import functional
@@ -235,6 +240,21 @@ def test_a_state_of_another_question_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RangeError, match="is no state of a run"):
         pictures_seen(path)
     assert pictures_seen(tmp_path / "nothing") == 0
+
+
+def test_picture_by_picture_it_grows_to_the_same_result() -> None:
+    model, given = network().eval(), photos(9)
+    x = torch.from_numpy(RECIPE(given[0]))
+    graph = functional(capture(model, torch.zeros_like(x)))
+    grown = growing_top_activations(model, iter(given), RECIPE, graph, NODES, 3)
+    for count, found in enumerate(grown, 1):
+        assert same(found, top_activations(model, given[:count], RECIPE, NODES, 3, batch=1)), count
+    assert count == 9
+    one = found.top("conv3", 1)[0]  # the boxes are there as well
+    assert one == top_activations(model, given, RECIPE, NODES, 3, batch=1).top("conv3", 1)[0]
+    other = functional(capture(model, torch.zeros(2, *x.shape[1:])))
+    with pytest.raises(ShapeError, match=r"pictures give \(1, 3, 14, 14\), the graph takes \(2, 3, 14, 14\)"):
+        next(growing_top_activations(model, iter(given), RECIPE, other, NODES))
 
 
 def test_what_is_refused() -> None:

@@ -229,3 +229,21 @@ def test_what_a_model_does_not_have() -> None:
     flat = workspace.add_model("flat", nn.Sequential(nn.Flatten(), nn.Linear(3 * 224 * 224, 2)).eval()).key
     with pytest.raises(PhotositeError, match="no value of this model has rows and columns that are known"):
         ask("network-fields", workspace, model=flat)
+
+
+def test_the_heat_of_a_model_stops_where_nobody_waits() -> None:
+    workspace = Workspace()
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.ReLU(), nn.Conv2d(4, 4, 3, 2)).eval()
+    key = workspace.add_model("two", model).key
+    asked = 0
+
+    def gone() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 2:  # behind the first operation of the first picture
+            raise CancelledError
+
+    query = {"model": key, "node": "conv2d_1", "y": "20", "x": "20"}
+    with pytest.raises(CancelledError):
+        VIEWS["network-heat"](workspace, Question("network-heat", query, check=gone))
+    assert asked == 3

@@ -10,7 +10,7 @@ Source: Luo, Li, Urtasun and Zemel 2016.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +115,7 @@ def effective_field(
     units: Sequence[tuple[int, int]],
     pictures: int | torch.Tensor = 64,
     seed: int = 0,
+    on_node: Callable[[Node], None] | None = None,
 ) -> list[EffectiveField]:
     """Average the gradients of some places of a map over many pictures.
 
@@ -125,6 +126,7 @@ def effective_field(
         units: rows and columns of places; of tokens and windows, those of the whole map.
         pictures: as the graph takes them, (N, C, H, W) or (N, H, W, C), or how many to draw (normal noise).
         seed: of what is drawn.
+        on_node: called behind each operation of each batch of pictures; what it raises ends the work.
     Returns:
         One for each unit.
     Raises:
@@ -160,7 +162,7 @@ def effective_field(
         else:
             x[:some] = pictures[done : done + some]
         x = x.to(like.device, like.dtype).requires_grad_()
-        value = _run({**state, graph.inputs[0]: x}, needed)
+        value = _run({**state, graph.inputs[0]: x}, needed, on_node)
         if not value.requires_grad:
             raise ShapeError(f"effective field: no gradient leads from {one.node} back to the picture")
         for number, place in enumerate(places):
@@ -180,11 +182,13 @@ def _needed(graph: Graph, node: str) -> list[Node]:
     return found[::-1]
 
 
-def _run(values: dict[str, Any], nodes: Sequence[Node]) -> torch.Tensor:
+def _run(values: dict[str, Any], nodes: Sequence[Node], on_node: Callable[[Node], None] | None = None) -> torch.Tensor:
     """Run some nodes in PyTorch, ready for a gradient; what nobody reads any more is freed, but for what that needs."""
     last = {name: number for number, node in enumerate(nodes) for name in node.inputs}
     for number, node in enumerate(nodes):
         values[node.name] = run(node, values)
+        if on_node is not None:
+            on_node(node)
         for name in node.inputs:
             if last[name] == number:
                 values.pop(name, None)

@@ -10,8 +10,9 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,11 @@ from photosite.analysis.largest import Largest
 from photosite.analysis.layer_values import known_receptive_fields, like, places_of, up_to
 from photosite.analysis.picture_batches import NO_SIZE, Given, PictureBatches, Size
 from photosite.analysis.receptive_field import ReceptiveFields
-from photosite.errors import RangeError
+from photosite.errors import RangeError, ShapeError
 from photosite.files import write_whole
 from photosite.graph.capture import capture, unwrap
 from photosite.graph.execute import execute
-from photosite.graph.ir import Node
+from photosite.graph.ir import Graph, Node
 from photosite.graph.read import model_tensors
 from photosite.prep.geometry import Box
 from photosite.prep.recipe import Recipe
@@ -194,6 +195,31 @@ def top_activations(
     return run.found
 
 
+def growing_top_activations(
+    model: nn.Module, pictures: Iterable[Given], recipe: Recipe | None, graph: Graph, nodes: Sequence[str], k: int = 9
+) -> Iterator[TopActivations]:
+    """The same picture by picture, for who cannot wait: what is known so far behind each, always the same object.
+
+    Args:
+        model: as for `top_activations`.
+        pictures: likewise; read as they are needed.
+        recipe: likewise.
+        graph: of the model for one picture, which was read before.
+        nodes: as for `top_activations`.
+        k: likewise.
+    Raises:
+        UnknownNameError, ShapeError, RangeError: as `top_activations`, with the first picture or one of another size.
+    Matches: `top_activations` with `batch=1`, behind the last picture.
+    """
+    rows = PictureBatches(pictures, recipe, 1, like(model), 0, "top activations")
+    if rows.shape != graph.input_shapes[0]:
+        raise ShapeError(f"top activations: pictures give {rows.shape}, the graph takes {graph.input_shapes[0]}")
+    run = _Run(model, rows.shape, rows.dtype, recipe, nodes, k, graph)
+    for x, start, sizes in rows.batches(0):
+        run.add(x, start, sizes)
+        yield run.found
+
+
 def pictures_seen(state: str | os.PathLike[str]) -> int:
     """How many pictures a file of `top_activations` has seen; 0 where there is none.
 
@@ -214,9 +240,11 @@ class _Run:
         recipe: Recipe | None,
         nodes: Sequence[str],
         k: int,
+        graph: Graph | None = None,
     ) -> None:
         self.model = model
-        graph = capture(model, torch.zeros(shape, dtype=dtype, device=like(model).device))
+        if graph is None:
+            graph = capture(model, torch.zeros(shape, dtype=dtype, device=like(model).device))
         wanted = {name: graph.find(name) for name in nodes}
         if not wanted:
             raise RangeError("top activations: wants at least 1 value to look at, got none")
@@ -224,13 +252,20 @@ class _Run:
         places = places_of(wanted, fields, shape[0], "top activations")
         self.graph = up_to(graph, {node.name for node in wanted.values()})
         self.found = TopActivations(k, places, fields, recipe)
-        self.asked = {
+        self._input = [*shape[1:], str(dtype)]
+        self._batch = shape[0]
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """The question, as a file holds it."""
+        places, recipe = self.found.places, self.found._recipe
+        return {
             "nodes": {name: [place.node, place.layout, *place.grid, place.width] for name, place in places.items()},
-            "k": k,
-            "batch": shape[0],
-            "input": [*shape[1:], str(dtype)],
+            "k": self.found.k,
+            "batch": self._batch,
+            "input": self._input,
             "recipe": None if recipe is None else recipe.to_dict(),
-            "weights": _digest(model),
+            "weights": _digest(self.model),
         }
 
     def add(self, x: Tensor, start: int, sizes: list[Size]) -> None:

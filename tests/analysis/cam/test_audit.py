@@ -58,6 +58,26 @@ def test_a_true_map_passes(red: Tensor) -> None:
     assert 20 <= x < 30
 
 
+def test_it_says_how_far_it_is_and_can_be_ended(red: Tensor) -> None:
+    torch.manual_seed(0)
+    explainer = Explainer(Bright(), red, layers="first")
+    one = explainer(red, "gradcam", 1)[0][0]
+    said: list[tuple[int, int]] = []
+    told = audit(explainer, red, one, on_batch=lambda done, count: said.append((done, count)))
+    assert told[1] == audit(explainer, red, one)[1]
+    # the picture, 49 cells, and 9 orders of 6 steps there and back, 16 at once
+    count = 1 + 49 + 2 * 9 * 6
+    starts = [0, *range(1, 50, 16), *range(50, 104, 16), *range(104, 158, 16)]
+    assert said == [(start, count) for start in starts]
+
+    def stop(done: int, count: int) -> None:
+        if done > 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        audit(explainer, red, one, on_batch=stop)
+
+
 def test_a_map_that_contradicts_the_model_is_refused(red: Tensor) -> None:
     torch.manual_seed(0)
     explainer = Explainer(Bright().eval(), red)

@@ -16,6 +16,8 @@ from photosite.analysis.cam import METHODS, Explainer, Explanation, Tap, explain
 from photosite.analysis.cam.placing import fields, over_input, over_photo, tiles
 from photosite.analysis.features import laid_out
 from photosite.errors import RangeError, ShapeError, UnknownNameError
+from photosite.graph.capture import capture
+from photosite.graph.functional import functional
 from photosite.nets import create_model
 from photosite.prep.geometry import Geometry
 from tests.peers import import_captum, import_grad_cam, import_torchvision
@@ -40,6 +42,18 @@ def network(name: str) -> nn.Module:
             nn.init.normal_(parameter, 0, 0.02)
     assert isinstance(model, nn.Module)
     return model
+
+
+def test_a_graph_that_was_read_before_gives_the_same_maps() -> None:
+    model, x = network("resnet18"), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    graph = capture(model, torch.zeros_like(x))
+    for given in (graph, functional(graph)):
+        ((found,),) = Explainer(model, x, layers="layer3", graph=given)(x, "gradcam", 3)
+        ((wanted,),) = Explainer(model, x, layers="layer3")(x, "gradcam", 3)
+        np.testing.assert_array_equal(found.values, wanted.values)
+        assert (found.node, found.score) == (wanted.node, wanted.score)
+    with pytest.raises(ShapeError, match=r"the graph takes \(1, 3, 64, 64\), the example is \(2, 3, 64, 64\)"):
+        Explainer(model, x.expand(2, -1, -1, -1), graph=graph)
 
 
 def by_differences(model: nn.Module, x: Tensor, node: str, target: int) -> Tensor:

@@ -10,7 +10,7 @@ Adebayo et al. 2018.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -37,6 +37,8 @@ AGREES, CONTRADICTS = 0.3, 0.0
 ANOTHER, THE_SAME = 0.5, 0.8
 """Rank correlation with the map of shuffled weights: below the first is good, above the second is bad."""
 BATCH = 16
+Done = Callable[[int, int], None]
+"""Called with how many covered pictures have been scored, and how many will be; what it raises ends the work."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,13 @@ class Check:
 
 
 def audit(
-    explainer: Explainer, x: Tensor, one: Explanation, *, score: Score | None = None, seed: int = 0
+    explainer: Explainer,
+    x: Tensor,
+    one: Explanation,
+    *,
+    score: Score | None = None,
+    seed: int = 0,
+    on_batch: Done | None = None,
 ) -> tuple[Explanation, tuple[Check, ...]]:
     """Check a map of one picture; a map that contradicts the model is refused.
 
@@ -67,6 +75,7 @@ def audit(
         one: what it made of this picture.
         score: one's own, where the map follows one; from (B, K) to (B,), for any B.
         seed: of the orders by chance, and of the shuffled weights.
+        on_batch: told how far it is, before each batch of covered pictures.
     Returns:
         The explanation, refused where a check says so, and the checks.
     Raises:
@@ -81,7 +90,7 @@ def audit(
         tap = explainer.several(x, BATCH)
         checks = [_copies(explainer, x, one, asked), *checks, *_gradient(explainer, x, one, asked)]
         if not one.refused:
-            checks += _covered(tap, x, one, asked, seed)
+            checks += _covered(tap, x, one, asked, seed, on_batch)
             checks.append(_shuffled(explainer, x, one, asked, seed))
     elif one.refused:
         checks.append(Check("gradient", "bad", one.refused))
@@ -126,24 +135,38 @@ def _gradient(explainer: Explainer, x: Tensor, one: Explanation, score: Score) -
     return [Check("gradient", verdict, f"the score depends on {share:.0%} of the places", share)]
 
 
-def _covered(tap: Tap, x: Tensor, one: Explanation, score: Score, seed: int) -> list[Check]:
+def _covered(
+    tap: Tap, x: Tensor, one: Explanation, score: Score, seed: int, on_batch: Done | None = None
+) -> list[Check]:
     """Cover cells of the picture one by one, and in the map's order."""
     rows, columns = (min(CELLS, side) for side in one.grid)
     importance = _cells(one.over_input(), rows, columns).ravel()
     if importance.size < 4:
         return [Check("occlusion", "unclear", f"{rows} × {columns} cells are too few to compare")]
-    singles = np.eye(importance.size, dtype=bool)
-    whole = float(_scores(tap, x, np.zeros((1, importance.size), bool), (rows, columns), score)[0])
-    drops = whole - _scores(tap, x, singles, (rows, columns), score)
+    generator = np.random.default_rng(seed)
+    orders = [np.argsort(-importance, kind="stable"), *(generator.permutation(importance.size) for _ in range(ORDERS))]
+    plans = {covers: np.concatenate([_steps(order, covers) for order in orders]) for covers in (True, False)}
+    done, count = 0, 1 + importance.size + sum(map(len, plans.values()))
+
+    def scores(covered: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        nonlocal done
+
+        def told(at: int) -> None:
+            if on_batch is not None:
+                on_batch(done + at, count)
+
+        found = _scores(tap, x, covered, (rows, columns), score, told)
+        done += len(covered)
+        return found
+
+    whole = float(scores(np.zeros((1, importance.size), bool))[0])
+    drops = whole - scores(np.eye(importance.size, dtype=bool))
     agreement = rank_correlation(importance, drops)
     verdict: Verdict = "good" if agreement >= AGREES else "bad" if agreement < CONTRADICTS else "unclear"
     said = f"rank correlation {agreement:.2f} with what the score loses where {rows} × {columns} cells are covered"
     checks = [Check("occlusion", verdict, said, agreement)]
-    generator = np.random.default_rng(seed)
-    orders = [np.argsort(-importance, kind="stable"), *(generator.permutation(importance.size) for _ in range(ORDERS))]
     for name, covers in (("deletion", True), ("insertion", False)):
-        steps = np.concatenate([_steps(order, covers) for order in orders])
-        curves = _scores(tap, x, steps, (rows, columns), score).reshape(len(orders), -1).mean(1)
+        curves = scores(plans[covers]).reshape(len(orders), -1).mean(1)
         own, chance = float(curves[0]), curves[1:]
         spread = float(chance.std(ddof=1)) or 1e-12
         apart = (float(chance.mean()) - own if covers else own - float(chance.mean())) / spread
@@ -171,7 +194,12 @@ def _steps(order: npt.NDArray[np.intp], covers: bool) -> npt.NDArray[np.bool_]:
 
 
 def _scores(
-    tap: Tap, x: Tensor, covered: npt.NDArray[np.bool_], cells: tuple[int, int], score: Score
+    tap: Tap,
+    x: Tensor,
+    covered: npt.NDArray[np.bool_],
+    cells: tuple[int, int],
+    score: Score,
+    told: Callable[[int], None],
 ) -> npt.NDArray[np.float64]:
     """The score with some cells of the picture covered by its mean color."""
     last = x.shape[-1] in (1, 3) and x.shape[1] not in (1, 3)
@@ -182,6 +210,7 @@ def _scores(
     mean = x.float().mean((1, 2) if last else (2, 3), keepdim=True).to(x.dtype)
     found = []
     for at in range(0, len(covered), tap.batch):
+        told(at)
         masks = torch.from_numpy(covered[at : at + tap.batch])[:, of_pixel].to(x.device)  # (n, H, W)
         masks = masks[..., None] if last else masks[:, None]
         some = torch.where(masks, mean, x)

@@ -25,7 +25,7 @@ from photosite.analysis.feature_map import MOVES
 from photosite.analysis.features import Place, laid_out
 from photosite.analysis.receptive_field import ReceptiveField
 from photosite.errors import RangeError, ShapeError, UnknownNameError
-from photosite.graph.ir import Node
+from photosite.graph.ir import Graph, Node
 
 METHODS = (*GRADIENT_METHODS, *FREE_METHODS, "scorecam", "ablationcam", "rollout", "gradientrollout")
 ROLLOUTS = ("rollout", "gradientrollout")
@@ -40,6 +40,7 @@ class Explainer:
         layers: nodes or module paths; the last that holds a picture and whose gradient is not zero if not given.
         output: the key of the scores among several outputs.
         placing: "tiles", as peers draw maps, or "fields": where the centers of receptive fields are, if they are known.
+        graph: the model for inputs of the example's shape, where it was read before; it is read if not given.
     Raises:
         CaptureError: the model cannot be read.
         ShapeError: it gives no scores, or a layer holds no map of places.
@@ -54,8 +55,9 @@ class Explainer:
         layers: str | Sequence[str] | None = None,
         output: str | None = None,
         placing: How = "tiles",
+        graph: Graph | None = None,
     ) -> None:
-        self.tap = Tap(model, example, output)
+        self.tap = Tap(model, example, output, graph)
         self.placing: How = placing
         sides = tuple(example.shape[1:3]) if example.shape[-1] in (1, 3) else tuple(example.shape[2:])
         self.input_hw: tuple[int, int] = (int(sides[0]), int(sides[1]))

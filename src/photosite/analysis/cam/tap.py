@@ -56,17 +56,22 @@ class Tap:
         model: any vision model that gives scores; compiled or wrapped ones are looked into.
         example: a batch as it takes them.
         output: which of several outputs holds the scores, by its key; the first of (B, K) if not given.
+        graph: the model for inputs of the example's shape, where it was read before.
     Raises:
         CaptureError: the model cannot be read.
-        ShapeError: it gives no scores (B, K), or takes several inputs.
+        ShapeError: it gives no scores (B, K), takes several inputs, or the graph takes others.
         RangeError: there is no such output.
     """
 
-    def __init__(self, model: nn.Module, example: Tensor, output: str | None = None) -> None:
+    def __init__(
+        self, model: nn.Module, example: Tensor, output: str | None = None, graph: Graph | None = None
+    ) -> None:
         self.model, self.notes = unwrap(model)
-        self.graph: Graph = functional(capture(model, example))
+        self.graph: Graph = functional(capture(model, example) if graph is None else graph)
         if len(self.graph.inputs) != 1:
             raise ShapeError(f"it takes several inputs: {', '.join(self.graph.inputs)}")
+        if self.graph.input_shapes[0] != tuple(example.shape):
+            raise ShapeError(f"the graph takes {self.graph.input_shapes[0]}, the example is {tuple(example.shape)}")
         self.batch = int(example.shape[0])
         self._programs: dict[object, Program] = {}
         # places are read off a single picture: attention can fold the batch into its heads, and hide them

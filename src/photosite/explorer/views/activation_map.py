@@ -31,7 +31,9 @@ def activation_map(workspace: Workspace, question: Question) -> Answer:
     model = seen.captured.model
     method = question.choice("method", ONE_PASS, "gradcam")
     made = workspace.once(
-        ("explainer", model.key, tuple(seen.x.shape)), lambda: Explainer(model.network, seen.x), 4 << 20
+        ("explainer", model.key, tuple(seen.x.shape)),
+        lambda: Explainer(model.network, seen.x, graph=seen.captured.graph),
+        4 << 20,
     )
     question.check()
     place = made.tap.place(question.text("node"))

@@ -60,7 +60,7 @@ def network_heat(workspace: Workspace, question: Question) -> Answer:
     question.check()
     found = workspace.once(
         ("network heat", model.key, name, unit),
-        lambda: effective_field(graph, model.network, name, [unit], PICTURES)[0],
+        lambda: effective_field(graph, model.network, name, [unit], PICTURES, on_node=lambda node: question.check())[0],
         lambda one: one.heat.nbytes,
     )
     words = {"draws": found.pictures, "of": PICTURES, **field_words(fields[name], unit), **heat_words(found)}
