@@ -211,6 +211,15 @@ def test_clients_that_dawdle_are_cut_off(client: Client, monkeypatch: pytest.Mon
     assert client.ask("about")[0] == 200
 
 
+def test_no_answer_waits_for_the_acknowledgement_of_its_headers(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", int(server.address.rstrip("/").rpartition(":")[2]))) as one:
+        one.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert one.recv(1)
+        (protocol,) = server._server.server_state.connections
+        accepted = protocol.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_port_in_use_is_said_and_closing_is_quick(server: Server) -> None:
     port = Client(server).place.port
     with pytest.raises(PhotositeError, match=f"cannot listen at 127.0.0.1 port {port}"):
