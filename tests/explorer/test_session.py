@@ -29,9 +29,13 @@ def test_a_photo_and_a_model_from_python() -> None:
         assert isinstance(data, dict)
         assert [one["size_hw"] for one in data["photos"]] == [[4, 5]]
         assert [one["name"] for one in data["models"]] == ["Sequential"]
-        assert Client(session._server).raw("POST", "/api/build?name=resnet50")[0] == 400
     session.wait()  # it is closed, so this returns
     session.close()
+
+
+def test_without_somebody_who_builds_no_model_is_built() -> None:
+    with explore(np.zeros((4, 5, 3), np.uint8), nn.Conv2d(3, 1, 1)) as session:
+        assert Client(session._server).raw("POST", "/api/build?name=resnet50")[0] == 400
 
 
 def test_a_photo_of_ones_own_by_path(tmp_path: Path) -> None:
@@ -110,3 +114,29 @@ def test_what_the_command_refuses(words: list[str], said: str, capsys: pytest.Ca
 
     assert main(["explore", "--no-browser", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+WARMING = """
+import sys, time
+import numpy as np
+from torch import nn
+from photosite.explorer.session import explore
+from tests.explorer.client import Client
+
+def look(model, seconds):
+    with explore(np.zeros((2, 2, 3), np.uint8), model) as session:
+        client = Client(session._server)
+        client.ask("overview", photo=client.ask("about")[1]["photos"][0]["key"])
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and "torch._dynamo.convert_frame" not in sys.modules:
+            time.sleep(0.02)
+    return "torch._dynamo" in sys.modules
+
+print(look(None, 1.5), (look(nn.Conv2d(3, 1, 1), 0), time.sleep(3), "torch._dynamo" in sys.modules)[2], look(nn.Conv2d(3, 1, 1), 60))
+"""
+
+
+def test_behind_the_first_photo_is_imported_what_reads_a_model() -> None:
+    """Not where there is none, nor where the session was closed before."""
+    done = subprocess.run([sys.executable, "-c", WARMING], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["False", "False", "True"], done.stderr

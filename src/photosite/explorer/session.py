@@ -17,6 +17,7 @@ from photosite.explorer.api import Api
 from photosite.explorer.front_ends import FrontEnd
 from photosite.explorer.server import Server
 from photosite.explorer.views import VIEWS
+from photosite.explorer.warming import Warming
 from photosite.explorer.workspace import Workspace
 from photosite.prep.samples import sample_path
 from photosite.prep.source import display_text
@@ -33,8 +34,8 @@ class Session:
         workspace: its photos and models; more can be added while it runs.
     """
 
-    def __init__(self, server: Server, workspace: Workspace) -> None:
-        self._server, self.workspace = server, workspace
+    def __init__(self, server: Server, workspace: Workspace, warming: Warming) -> None:
+        self._server, self.workspace, self._warming = server, workspace, warming
         self.url = server.url
 
     def __enter__(self) -> Session:
@@ -50,6 +51,7 @@ class Session:
 
     def close(self) -> None:
         """Stop; twice is as good as once."""
+        self._warming.stop()
         self._server.close()
 
     def wait(self) -> None:
@@ -102,8 +104,9 @@ def explore(
         workspace.add_model(model, find(model))
     elif model is not None:
         workspace.add_model(type(model).__name__, model.eval())
-    server = Server(Api(workspace, VIEWS), host, port, () if is_loopback(host) else (host,))
-    session = Session(server, workspace)
+    warming = Warming(VIEWS["overview"])
+    server = Server(Api(workspace, {**VIEWS, "overview": warming}), host, port, () if is_loopback(host) else (host,))
+    session = Session(server, workspace, warming)
     if open_browser:
         webbrowser.open(session.url)
     return session
