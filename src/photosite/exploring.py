@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,7 @@ def explore(
     model: nn.Module | str | None = None,
     *,
     weights: str | None = None,
+    collection: str | os.PathLike[str] | None = None,
     port: int = 0,
     host: str = "127.0.0.1",
     open_browser: bool = False,
@@ -79,13 +81,15 @@ def explore(
         model: a module, which is put into evaluation mode, or a name as of `create_model`; the page can build others.
         weights: of a model that is named: a file, an entry such as ResNet50_Weights.IMAGENET1K_V2, hf-hub:ORG/NAME,
             "default" or "random".
+        collection: a folder of photos, in which those are found that excite a channel most; those that are open in the
+            page if not given.
         port: 0 for any that is free.
         host: an address of this machine. Whoever reaches it and has the token may look.
         open_browser: open the page in the user's browser.
     Raises:
         PictureError: the photo does not open.
         UnknownNameError: there is no such model.
-        PhotositeError: the address is in use, or is none of this machine.
+        PhotositeError: the address is in use, or is none of this machine; the collection has no photos.
 
     >>> import numpy as np
     >>> with explore(np.zeros((2, 3, 3), np.uint8)) as running:
@@ -102,6 +106,7 @@ def explore(
         find=find,
         names=tuple(list_models()),
         front_ends=[ShownFrontEnd(front_end(name)) for name in list_front_ends()],
+        collection=collection,
         port=port,
         host=host,
         open_browser=open_browser,

@@ -19,6 +19,7 @@ def explore(
     *,
     model: str = "photosite_resnet12",
     weights: str | None = None,
+    collection: Path | None = None,
     port: int = 0,
     host: str = "127.0.0.1",
     allow_remote: Annotated[bool, Parameter(negative="")] = False,
@@ -33,6 +34,7 @@ def explore(
         photo: a picture file, or - for standard input; a photo that comes with scikit-image if not given.
         model: whose learned kernels are shown, as for `see`.
         weights: a file, an entry such as ResNet50_Weights.IMAGENET1K_V2, hf-hub:ORG/NAME, "default" or "random".
+        collection: a folder of photos, in which those are found that excite a channel most.
         port: of the address; any that is free for 0.
         host: an address of this machine other than the loopback one; wants --allow-remote.
         allow_remote: let other machines reach the page. The token then travels unencrypted.
@@ -51,7 +53,15 @@ def explore(
         from photosite.exploring import explore as start
 
         source = sys.stdin.buffer.read() if str(photo) == STDIN else photo
-        session = start(source, model, weights=weights, port=port, host=host, open_browser=not no_browser)
+        session = start(
+            source,
+            model,
+            weights=weights,
+            collection=collection,
+            port=port,
+            host=host,
+            open_browser=not no_browser,
+        )
     print(session.url, flush=True)
     print("Ctrl-C ends it.", file=sys.stderr)
     try:

@@ -31,6 +31,8 @@ class Jobs:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="photosite")
         self._newest: dict[str, threading.Event] = {}
+        self.progress: dict[str, tuple[int, int]] = {}
+        """Of views that are being computed: how much is done, of how much, as far as they said so."""
         self._waiting = 0
 
     async def run(self, view: str, work: Callable[[Callable[[], None]], T]) -> T:
@@ -70,6 +72,7 @@ class Jobs:
             self._waiting -= 1
             if self._newest.get(view) is gone:
                 del self._newest[view]
+                self.progress.pop(view, None)
 
     def close(self) -> None:
         """Forget what waits, and let what runs end at its next check."""

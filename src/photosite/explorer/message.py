@@ -36,12 +36,14 @@ class Question:
         query: everything that is chosen, as text.
         body: bytes of a picture that was brought along; else empty.
         check: raises `Cancelled` where nobody waits for the answer any more; to be called now and then.
+        tell: says how much is done, of how much; to be called now and then where an answer takes seconds.
     """
 
     name: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     check: Callable[[], None] = lambda: None
+    tell: Callable[[int, int], None] = lambda done, of: None
 
     def text(self, key: str, default: str | None = None) -> str:
         """What was chosen for a key.

@@ -14,6 +14,7 @@ from torch import nn
 
 from photosite.errors import MissingExtraError, RangeError
 from photosite.explorer.api import Api
+from photosite.explorer.collection import folder
 from photosite.explorer.front_ends import FrontEnd
 from photosite.explorer.server import Server
 from photosite.explorer.views import VIEWS
@@ -66,6 +67,7 @@ def explore(
     find: Callable[[str], nn.Module] | None = None,
     names: tuple[str, ...] = (),
     front_ends: Sequence[FrontEnd] = (),
+    collection: str | os.PathLike[str] | None = None,
     port: int = 0,
     host: str = "127.0.0.1",
     open_browser: bool = False,
@@ -79,13 +81,15 @@ def explore(
         find: builds a model by its name.
         names: those that the page may ask `find` for.
         front_ends: whose tokens are shown.
+        collection: a folder of photos, in which those are found that excite a channel most; those that are open in the
+            page if not given.
         port: 0 for any that is free.
         host: an address of this machine. Whoever reaches it and has the token may look; see `is_loopback`.
         open_browser: open the page in the user's browser.
     Raises:
         PictureError: the photo does not open.
         RangeError: a model's name without `find`.
-        PhotositeError: the address is in use, or is none of this machine.
+        PhotositeError: the address is in use, or is none of this machine; the collection has no photos.
 
     >>> import numpy as np
     >>> with explore(np.zeros((2, 3, 3), np.uint8)) as session:
@@ -95,6 +99,8 @@ def explore(
     if isinstance(model, str) and find is None:
         raise RangeError(f"explore: wants a module, or a function `find` that builds {model[:80]!r}")
     workspace = Workspace(find, names, front_ends)
+    if collection is not None:
+        workspace.collection = folder(collection)
     if photo is not None:
         workspace.add_photo(photo, _title(photo))
     elif (path := _example()) is not None:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from photosite.errors import CaptureError, RangeError, UnknownNameError
+from photosite.explorer.collection import Collected
 from photosite.explorer.front_ends import FrontEnd
 from photosite.graph.capture import capture
 from photosite.graph.ir import Graph
@@ -77,6 +78,7 @@ class Workspace:
 
     Attributes:
         front_ends: by name.
+        collection: photos of a folder that the user named, none of them opened yet.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Workspace:
     ) -> None:
         self._find, self.names = find, models
         self.front_ends = {one.name: one for one in front_ends}
+        self.collection: tuple[Collected, ...] = ()
         self._lock = threading.Lock()
         self._photos: OrderedDict[str, Photo] = OrderedDict()
         self._models: OrderedDict[str, Model] = OrderedDict()
@@ -196,6 +199,11 @@ class Workspace:
                 raise CaptureError(f"{model.name}: {error}") from error
 
         return self.once(("graph", model.key, wanted), make, 1 << 20)
+
+    def known(self, key: Hashable) -> Any:
+        """What was computed before by `once`; None where it was not, or was forgotten."""
+        with self._lock:
+            return self._kept.get(key, (None, 0))[0]
 
     def once(self, key: Hashable, make: Callable[[], T], size: int | Callable[[T], int]) -> T:
         """What was computed before, or is now.

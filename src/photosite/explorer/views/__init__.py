@@ -10,6 +10,7 @@ from photosite.explorer.views.convolution import convolution
 from photosite.explorer.views.feature_maps import feature_maps
 from photosite.explorer.views.first_layer import first_layer
 from photosite.explorer.views.hierarchy import hierarchy
+from photosite.explorer.views.map_audit import map_audit
 from photosite.explorer.views.network_fields import network_fields, network_heat
 from photosite.explorer.views.node_kernels import node_kernels
 from photosite.explorer.views.norm_statistics import norm_statistics
@@ -22,14 +23,17 @@ from photosite.explorer.views.residual import residual, residual_table
 from photosite.explorer.views.stack import stack_field
 from photosite.explorer.views.steps import steps
 from photosite.explorer.views.tensor import tensor
+from photosite.explorer.views.top_patches import collected, patches
 
 VIEWS: Mapping[str, View] = {
     "activation-map": activation_map,
     "batch-error": batch_error,
+    "collected": collected,
     "convolution": convolution,
     "feature-maps": feature_maps,
     "first-layer": first_layer,
     "hierarchy": hierarchy,
+    "map-audit": map_audit,
     "network-fields": network_fields,
     "network-heat": network_heat,
     "node-kernels": node_kernels,
@@ -37,6 +41,7 @@ VIEWS: Mapping[str, View] = {
     "normalization": normalization,
     "overview": overview,
     "patch": patch,
+    "patches": patches,
     "pixels": pixels,
     "pooling": pooling,
     "residual": residual,
