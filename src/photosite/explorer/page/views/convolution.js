@@ -133,7 +133,7 @@ export function Convolution({ photo }) {
   /** @param {KeyboardEvent} event */
   const keyed = (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
-    if (!output || /INPUT|SELECT/.test(target.tagName)) return;
+    if (!output || /INPUT|SELECT/.test(target.tagName) || target.className === "scroll") return;
     const step = event.shiftKey ? 10 : 1;
     const moves = /** @type {Record<string, [number, number]>} */ ({
       ArrowLeft: [0, -step],
@@ -188,7 +188,7 @@ export function Convolution({ photo }) {
     ${
       window && kernel && input && output
         ? html`<div class=${kernel.columns > 5 ? "numbers wide" : "numbers"}>
-      <div class="scroll"><${Products} window=${window} kernel=${kernel} /></div>
+      <div class="scroll" tabindex="0" role="region" aria-label="Products under the kernel"><${Products} window=${window} kernel=${kernel} /></div>
       <div><${Formulas} input=${input} kernel=${kernel} options=${options} height=${output.height} width=${output.width}
         filters=${learnedBy?.shape[0] ?? 1} hasBias=${learnedBy?.has_bias ?? kernel.bias !== 0} />
         <${Agreement} where=${where} kernel=${kernel} options=${options} numbers=${numbers} output=${output} /></div></div>`

@@ -115,7 +115,7 @@ function Numbers({ now, at, go }) {
   return html`<h2>At block ${at}</h2><label class="slide"><span class="label">block</span>
       <input type="range" min="0" max=${now.blocks} value=${at} onInput=${(/** @type {any} */ event) => go(Number(event.currentTarget.value))}
         aria-label="Block whose numbers are written" /></label>
-      <table class="pairs"><thead><tr><th></th><th>without</th><th>with shortcut</th></tr></thead><tbody>
+      <table class="pairs"><thead><tr><td></td><th>without</th><th>with shortcut</th></tr></thead><tbody>
         <tr data-row="variance"><th>variance behind block ${at}</th>${numbers(now.variance, at)}</tr>
         <tr data-row="gradient"><th>gradient there</th>${numbers(now.gradient, at)}</tr>
         <tr data-row="weights"><th>gradient of its weights</th>${at ? numbers(now.of_weights, at - 1) : html`<td>–</td><td>–</td>`}</tr>

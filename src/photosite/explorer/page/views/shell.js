@@ -25,6 +25,7 @@ import { Canvas, Fault } from "./parts.js";
 import { Pixels } from "./pixels.js";
 import { Pooling } from "./pooling.js";
 import { Residual } from "./residual.js";
+import { Tokens } from "./tokens.js";
 
 const STATIONS = [
   { view: "pixels", title: "Pixels", line: "what a photo is made of", View: Pixels },
@@ -34,6 +35,7 @@ const STATIONS = [
   { view: "hierarchy", title: "Hierarchy", line: "what a network makes of it", View: Hierarchy },
   { view: "normalization", title: "Normalization", line: "which numbers share a mean", View: Normalization },
   { view: "residual", title: "Residual", line: "what a shortcut carries", View: Residual },
+  { view: "tokens", title: "Patches and tokens", line: "what a language model reads", View: Tokens },
 ];
 const THEMES = ["auto", "light", "dark"];
 
@@ -47,7 +49,7 @@ export function Shell() {
   }, [station.title]);
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the picture</a>
     <nav aria-label="Stations">
-      <a class="brand" href="#/pixels" onClick=${(/** @type {MouseEvent} */ event) => follow(event, routeOf("pixels"))}>
+      <a class="brand" href="#/pixels" aria-label="photosite" onClick=${(/** @type {MouseEvent} */ event) => follow(event, routeOf("pixels"))}>
         <${Mark} /><span>photosite</span></a>
       <ol>${STATIONS.map((one, number) => html`<${Station} key=${one.view} ...${one} number=${number + 1} />`)}</ol>
       <${Theme} />
