@@ -73,19 +73,20 @@ def test_convolution_over_random_settings(node: str) -> None:
         channels, rows, columns = ("gray", "rgb")[rng.integers(2)], *rng.integers(1, 6, 2).tolist()
         kernel = rng.normal(size=(1 if channels == "gray" else 3) * rows * columns).round(3).tolist()
         numbers = ("levels", "unit", "normalized")[rng.integers(3)]
-        options = {
-            "stride": int(rng.integers(1, 4)),
-            "padding": int(rng.integers(0, 4)),
+        options: dict[str, Any] = {
+            "stride": rng.integers(1, 4, 2).tolist(),
+            "padding": rng.integers(0, 4, 2).tolist(),
             "mode": ("zero", "reflect", "replicate")[rng.integers(3)],
-            "dilation": int(rng.integers(1, 3)),
+            "dilation": rng.integers(1, 3, 2).tolist(),
         }
-        side = min(height, width) + 2 * options["padding"]
-        if options["dilation"] * (max(rows, columns) - 1) + 1 > side:
+        sides = zip((height, width), (rows, columns), options["padding"], options["dilation"], strict=True)
+        if any(dilation * (taps - 1) + 1 > side + 2 * pad for side, taps, pad, dilation in sides):
             continue
         workspace = Workspace()
         key = workspace.add_photo(picture, "random").key
         query = {"photo": key, "side": str(max(height, width)), "channels": channels, "numbers": numbers, "bias": "0.5"}
-        query |= {"kernel": ",".join(map(str, kernel)), "rows": str(rows)} | {k: str(v) for k, v in options.items()}
+        query |= {"kernel": ",".join(map(str, kernel)), "rows": str(rows)}
+        query |= {key: one if isinstance(one, str) else "x".join(map(str, one)) for key, one in options.items()}
         answer = VIEWS["convolution"](workspace, Question("convolution", query))
         y = unpack(answer.body)[1]["y"]
         wanted.append(y)

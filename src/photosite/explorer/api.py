@@ -21,6 +21,7 @@ def about(workspace: Workspace, question: Question) -> Answer:
             "photos": [photo_words(one) for one in workspace.photos()],
             "models": [model_words(one) for one in workspace.models()],
             "names": list(workspace.names),
+            "collection": len(workspace.collection),
         }
     )
 

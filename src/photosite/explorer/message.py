@@ -71,6 +71,27 @@ class Question:
             raise RangeError(f"{self.name}: {key} wants a whole number {low} … {high}, got {text[:40]!r}")
         return found
 
+    def pair(self, key: str, low: int, high: int, default: int) -> tuple[int, int]:
+        """Two whole numbers, for rows and columns: 2x1, or 2 for both.
+
+        Raises:
+            RangeError: none, or one outside of low … high.
+
+        >>> Question("", {"stride": "2x1"}).pair("stride", 1, 9, 1), Question("").pair("stride", 1, 9, 3)
+        ((2, 1), (3, 3))
+        """
+        text = self.text(key, str(default))
+        words = text.split("x") if text.count("x") == 1 else [text, text]
+        try:
+            down, across = (int(word) for word in words)
+        except ValueError:
+            down = across = low - 1
+        if not (low <= down <= high and low <= across <= high):
+            raise RangeError(
+                f"{self.name}: {key} wants a whole number {low} … {high}, or two such as 2x1, got {text[:40]!r}"
+            )
+        return down, across
+
     def number(self, key: str, low: float, high: float, default: float | None = None) -> float:
         """A finite number.
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { convolve, places, refusal, source, windowAt } from "../../../src/photosite/explorer/page/math/convolution.js";
 
-const plain = { stride: 1, padding: 0, mode: "zero", dilation: 1 };
+const plain = { stride: [1, 1], padding: [0, 0], mode: "zero", dilation: [1, 1] };
 const plane = (height, width, channels = 1, of = (i) => i) => ({
   channels,
   height,
@@ -29,16 +29,33 @@ test("stride, padding and dilation by hand", () => {
   const found = convolve(
     plane(1, 4, 1, (i) => i + 1),
     { ...kernelOf([[1, 10]]) },
-    { ...plain, stride: 2, dilation: 2 },
+    { ...plain, stride: [2, 2], dilation: [2, 2] },
   );
   assert.deepEqual([...found.values], [1 + 30]);
   const padded = convolve(
     plane(1, 4, 1, (i) => i + 1),
     kernelOf([[1, 10]]),
-    { stride: 2, padding: 1, mode: "zero", dilation: 1 },
+    { ...plain, stride: [2, 2], padding: [1, 1] },
   );
   assert.deepEqual([padded.height, padded.width], [2, 3]);
   assert.deepEqual([...padded.values].slice(0, 3), [0, 0, 0]); // the row above the picture
+});
+
+test("rows and columns apart by hand", () => {
+  // 0 1 2 / 3 4 5 / 6 7 8: every second row, every column; a column of zeros on both sides, none above
+  const found = convolve(plane(3, 3), kernelOf([[1, 10]]), { ...plain, stride: [2, 1], padding: [0, 1] });
+  assert.deepEqual([found.height, found.width], [2, 4]);
+  assert.deepEqual([...found.values], [0, 10, 21, 2, 60, 76, 87, 8]);
+  // two rows apart down, side by side across
+  const far = convolve(
+    plane(3, 3),
+    kernelOf([
+      [1, 0],
+      [0, 1],
+    ]),
+    { ...plain, dilation: [2, 1] },
+  );
+  assert.deepEqual([far.height, far.width, ...far.values], [1, 2, 0 + 7, 1 + 8]);
 });
 
 test("what stands beyond the border", () => {
@@ -61,9 +78,9 @@ test("each place is the sum that its window shows, and channels add up", () => {
     ),
   };
   for (const mode of ["zero", "reflect", "replicate"]) {
-    const options = { stride: 2, padding: 2, mode, dilation: 2 };
+    const options = { stride: [2, 1], padding: [1, 2], mode, dilation: [2, 3] };
     const { height, width, values } = convolve(input, kernel, options);
-    assert.equal(height, places(6, 2, options));
+    assert.deepEqual([height, width], [places(6, 2, options, 0), places(7, 2, options, 1)]);
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < width; column++) {
         const one = windowAt(input, kernel, options, row, column);
@@ -84,7 +101,7 @@ test("windows say which of their numbers are padding", () => {
       [1, 1],
       [1, 1],
     ]),
-    { ...plain, padding: 1, mode: "replicate" },
+    { ...plain, padding: [1, 1], mode: "replicate" },
     0,
     0,
   );
@@ -101,12 +118,12 @@ test("what cannot be is said", () => {
         [1, 1],
         [1, 1],
       ]),
-      { ...plain, dilation: 4 },
+      { ...plain, dilation: [4, 1] },
     ),
     "the kernel spans 5 and the padded picture is 3 high: it does not fit",
   );
   assert.match(
-    refusal(plane(3, 3), kernelOf([[1]]), { ...plain, padding: 3, mode: "reflect" }),
+    refusal(plane(3, 3), kernelOf([[1]]), { ...plain, padding: [0, 3], mode: "reflect" }),
     /at most 2 .* padding is 3/,
   );
 });

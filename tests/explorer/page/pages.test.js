@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { colored, inkOn, limits, TABLES } from "../../../src/photosite/explorer/page/draw/colors.js";
-import { integer, readHash, word, writeHash } from "../../../src/photosite/explorer/page/math/address.js";
+import { integer, pair, pairText, readHash, word, writeHash } from "../../../src/photosite/explorer/page/math/address.js";
 import { fixed, shape, significant, whole } from "../../../src/photosite/explorer/page/math/format.js";
-import { GALLERY, numbersOf, parseRows, rowsText } from "../../../src/photosite/explorer/page/math/kernels.js";
+import { GALLERY, kernelText, numbersOf, parseKernel, parseRows, rowsText } from "../../../src/photosite/explorer/page/math/kernels.js";
 import { inputPixel, offsetOf, placeOf, strides } from "../../../src/photosite/explorer/page/math/tensor.js";
 import { clamp, fit, pixelAt, reveal, zoom } from "../../../src/photosite/explorer/page/math/viewport.js";
 
@@ -25,6 +25,19 @@ test("an address that nobody wrote leads to the first view", () => {
   assert.equal(integer("99", 0, 9, 4), 9);
   assert.equal(integer(undefined, 0, 9, 4), 4);
   assert.equal(word("toString", ["a", "b"], "a"), "a");
+  assert.deepEqual(
+    ["2", "2x1", "3x", "x3", "9x99", undefined, "a"].map((text) => pair(text, 1, 9, 4)),
+    [
+      [2, 2],
+      [2, 1],
+      [3, 3],
+      [4, 3],
+      [9, 9],
+      [4, 4],
+      [4, 4],
+    ],
+  );
+  assert.deepEqual([pairText([2, 2]), pairText([2, 1])], ["2", "2x1"]);
 });
 
 test("kernels as people type them", () => {
@@ -42,6 +55,12 @@ test("kernels as people type them", () => {
   assert.match(parseRows(" ;; ").error, /at least one/);
   assert.match(parseRows(Array(12).fill("1").join(",")).error, /at most 11/);
   assert.equal(rowsText(parseRows("1,-2;0.5,4").rows), "1,-2;0.5,4");
+  // one for all channels, or one for each
+  assert.deepEqual(parseKernel("1 2"), { planes: [[[1, 2]]], error: "" });
+  assert.equal(kernelText(parseKernel("1,2 | 3,4|5 1/2").planes), "1,2|3,4|5,0.5");
+  assert.match(parseKernel("1|2").error, /or three of one size with \| between, these are 1 × 1, 1 × 1/);
+  assert.match(parseKernel("1|2|3,4").error, /these are 1 × 1, 1 × 1, 1 × 2/);
+  assert.match(parseKernel("1|x|2").error, /wants numbers/);
 });
 
 test("named kernels do what their names say", () => {

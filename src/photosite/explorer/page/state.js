@@ -6,7 +6,7 @@ import { readHash, writeHash } from "./math/address.js";
 
 /** @typedef {{key: string, title: string, size_hw: [number, number]}} Photo */
 /** @typedef {{key: string, name: string, recipe: string | null, notes: string[]}} Model */
-/** @typedef {{version: string, photos: Photo[], models: Model[], names: string[]}} About */
+/** @typedef {{version: string, photos: Photo[], models: Model[], names: string[], collection: number}} About */
 /** @typedef {{height: number, width: number, bytes: Uint8Array}} Pixels */
 /** @typedef {{small: Pixels | null, whole: Pixels | null, range: number[] | null, error: string}} Loaded */
 
@@ -145,21 +145,23 @@ async function load(one, into) {
   }
 }
 
+/** @param {Photo} one that the library has opened: the page shows it @param {Record<string, string | number>} [choices] */
+export function opened(one, choices = {}) {
+  const now = about.peek();
+  if (!now) return;
+  batch(() => {
+    about.value = { ...now, photos: [one, ...now.photos.filter((had) => had.key !== one.key)].slice(0, 6) };
+    choose({ photo: one.key, x: "", y: "", z: "", cx: "", cy: "", ...choices });
+  });
+}
+
 /** @param {File} file a photo that was dropped or chosen */
 export async function upload(file) {
   uploadError.value = "";
   uploading.value = file.name;
   try {
     if (file.size > 64 << 20) throw new Error(`${file.name}: at most 64 MiB; name it on the command line instead`);
-    const { data } = await question("upload", { title: file.name }, { body: file });
-    const now = about.peek();
-    if (now) {
-      const photos = [data, ...now.photos.filter((one) => one.key !== data.key)].slice(0, 6);
-      batch(() => {
-        about.value = { ...now, photos };
-        choose({ photo: data.key, x: "", y: "", z: "", cx: "", cy: "" });
-      });
-    }
+    opened((await question("upload", { title: file.name }, { body: file })).data);
   } catch (error) {
     if (!(error instanceof Superseded)) uploadError.value = wordsOf(error);
   } finally {

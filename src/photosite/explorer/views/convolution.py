@@ -32,7 +32,7 @@ def convolution(workspace: Workspace, question: Question) -> Answer:
     Args:
         workspace: has the photo.
         question: as for `patch_of` and `input_planes`; `kernel`, C · K · L numbers with commas between; `rows` K;
-            `bias`; `stride`; `padding` and `mode` of it; `dilation`.
+            `bias`; `stride`; `padding` and `mode` of it; `dilation`; the three for rows and columns, as `Question.pair`.
     Returns:
         `y` (h, w) float64.
     Raises:
@@ -42,14 +42,14 @@ def convolution(workspace: Workspace, question: Question) -> Answer:
     picture, _ = patch_of(workspace, question)
     x = input_planes(workspace, question, picture)
     weight = _weight(question, len(x))
-    pad = question.integer("padding", 0, 64, 0)
+    down, across = question.pair("padding", 0, 64, 0)
     mode = PADDINGS[question.choice("mode", tuple(PADDINGS), "zero")]
     y = conv(
-        padded(x, (pad, pad, pad, pad), mode),
+        padded(x, (across, across, down, down), mode),
         weight,
         np.array([question.number("bias", -1e9, 1e9, 0)]),
-        stride=question.integer("stride", 1, 64, 1),
-        dilation=question.integer("dilation", 1, 64, 1),
+        stride=question.pair("stride", 1, 64, 1),
+        dilation=question.pair("dilation", 1, 64, 1),
     )
     return pack({"shape": list(y.shape)}, {"y": y[0]})
 

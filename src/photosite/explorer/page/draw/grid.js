@@ -10,8 +10,8 @@ import { outline } from "./photo.js";
  * @property {number} width
  * @property {Uint8ClampedArray} colors RGBA, height × width
  * @property {number} side of a cell, in pixels of the page
- * @property {number} padding cells around it
- * @property {import("../math/convolution.js").Mode} mode what stands there
+ * @property {[number, number]} [padding] cells above and below, and to the left and right
+ * @property {import("../math/convolution.js").Mode} [mode] what stands there
  * @property {(row: number, column: number) => string} [text] of a cell, where there is room
  * @property {number} [shownTo] cells from here on are dimmed
  */
@@ -24,17 +24,17 @@ let sheet = null;
  * @param {{paper: string, rule: string}} inks
  */
 export function drawGrid(context, grid, dense, inks) {
-  const { height, width, padding, mode } = grid;
+  const { height, width, padding: [down, across] = [0, 0], mode = "zero" } = grid;
   const side = grid.side * dense;
   sheet ??= document.createElement("canvas");
-  sheet.width = width + 2 * padding;
-  sheet.height = height + 2 * padding;
+  sheet.width = width + 2 * across;
+  sheet.height = height + 2 * down;
   const paper = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
   const image = paper.createImageData(sheet.width, sheet.height);
-  for (let y = -padding; y < height + padding; y++) {
-    for (let x = -padding; x < width + padding; x++) {
+  for (let y = -down; y < height + down; y++) {
+    for (let x = -across; x < width + across; x++) {
       const [row, column] = [source(y, height, mode), source(x, width, mode)];
-      const to = 4 * ((y + padding) * sheet.width + x + padding);
+      const to = 4 * ((y + down) * sheet.width + x + across);
       if (row < 0 || column < 0) continue; // zeros: hatched below
       const from = 4 * (row * width + column);
       const faded = row !== y || column !== x || (grid.shownTo !== undefined && y * width + x > grid.shownTo);
@@ -45,7 +45,7 @@ export function drawGrid(context, grid, dense, inks) {
   paper.putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
   context.drawImage(sheet, 0, 0, sheet.width * side, sheet.height * side);
-  if (padding) hatch(context, grid, dense, inks.rule);
+  if (down || across) hatch(context, width, height, [down, across], side, dense, inks.rule);
   if (grid.side >= 9) lines(context, sheet.width, sheet.height, side);
   if (grid.text && grid.side >= 30) {
     context.font = `${Math.min(14, grid.side * 0.34) * dense}px ui-monospace, Menlo, Consolas, monospace`;
@@ -55,22 +55,22 @@ export function drawGrid(context, grid, dense, inks) {
       for (let x = 0; x < width; x++) {
         const from = 4 * (y * width + x);
         context.fillStyle = inkOn(grid.colors[from], grid.colors[from + 1], grid.colors[from + 2]);
-        context.fillText(grid.text(y, x), (x + padding + 0.5) * side, (y + padding + 0.5) * side);
+        context.fillText(grid.text(y, x), (x + across + 0.5) * side, (y + down + 0.5) * side);
       }
     }
   }
 }
 
 /** Padding is hatched, whatever stands there.
- * @param {CanvasRenderingContext2D} context @param {Grid} grid @param {number} dense @param {string} color
+ * @param {CanvasRenderingContext2D} context @param {number} width @param {number} height @param {[number, number]} padding
+ * @param {number} side @param {number} dense @param {string} color
  */
-function hatch(context, { height, width, padding, side: cell }, dense, color) {
-  const side = cell * dense;
-  const [right, bottom] = [(width + 2 * padding) * side, (height + 2 * padding) * side];
+function hatch(context, width, height, [down, across], side, dense, color) {
+  const [right, bottom] = [(width + 2 * across) * side, (height + 2 * down) * side];
   context.save();
   context.beginPath();
   context.rect(0, 0, right, bottom);
-  context.rect(padding * side, padding * side, width * side, height * side);
+  context.rect(across * side, down * side, width * side, height * side);
   context.clip("evenodd");
   context.beginPath();
   for (let at = -bottom; at < right; at += 6 * dense) {
@@ -102,21 +102,21 @@ function lines(context, columns, rows, side) {
 /**
  * The kernel over its window: a frame around all, and one around each cell where they lie apart.
  * @param {CanvasRenderingContext2D} context @param {{row: number, column: number, rows: number, columns: number}} kernel
- * @param {{stride: number, dilation: number}} options @param {number} cell @param {number} dense @param {string} color
+ * @param {{stride: [number, number], dilation: [number, number]}} options @param {number} cell @param {number} dense @param {string} color
  */
 export function drawWindow(context, kernel, { stride, dilation }, cell, dense, color) {
   const side = cell * dense;
-  const [top, left] = [kernel.row * stride * side, kernel.column * stride * side]; // counted with the padding
-  const [high, wide] = [dilation * (kernel.rows - 1) + 1, dilation * (kernel.columns - 1) + 1];
+  const [top, left] = [kernel.row * stride[0] * side, kernel.column * stride[1] * side]; // counted with the padding
+  const [high, wide] = [dilation[0] * (kernel.rows - 1) + 1, dilation[1] * (kernel.columns - 1) + 1];
   outline(context, left, top, wide * side, high * side, color, dense);
-  if (dilation === 1 || cell < 5) return;
+  if ((dilation[0] === 1 && dilation[1] === 1) || cell < 5) return;
   context.strokeStyle = color;
   context.lineWidth = 1.5 * dense;
   for (let u = 0; u < kernel.rows; u++) {
     for (let v = 0; v < kernel.columns; v++) {
       context.strokeRect(
-        left + v * dilation * side + dense,
-        top + u * dilation * side + dense,
+        left + v * dilation[1] * side + dense,
+        top + u * dilation[0] * side + dense,
         side - 2 * dense,
         side - 2 * dense,
       );

@@ -30,6 +30,22 @@ export function integer(text, low, high, otherwise) {
 }
 
 /**
+ * Two whole numbers for rows and columns, such as 2x1; one alone stands for both.
+ * @param {string | undefined} text @param {number} low @param {number} high @param {number} otherwise
+ * @returns {[number, number]}
+ */
+export function pair(text, low, high, otherwise) {
+  const [down, across] = (text ?? "").split("x");
+  const rows = integer(down, low, high, otherwise);
+  return [rows, integer(across, low, high, rows)];
+}
+
+/** @param {number[]} both as `pair` reads them */
+export function pairText([down, across]) {
+  return down === across ? String(down) : `${down}x${across}`;
+}
+
+/**
  * One of some words.
  * @template {string} T
  * @param {string | undefined} text @param {readonly T[]} among @param {T} otherwise

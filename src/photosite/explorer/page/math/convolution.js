@@ -16,14 +16,16 @@
  * @property {ArrayLike<number>} values channels × height × width
  */
 /** @typedef {"zero" | "reflect" | "replicate"} Mode */
-/** @typedef {{stride: number, padding: number, mode: Mode, dilation: number}} Options */
+/** @typedef {[number, number]} Pair of rows and of columns */
+/** @typedef {{stride: Pair, padding: Pair, mode: Mode, dilation: Pair}} Options */
+/** @typedef {0 | 1} Way 0 down, along rows; 1 across */
 
 /**
  * How many places a kernel has along a side; below 1 where it does not fit.
- * @param {number} side @param {number} size of the kernel @param {Omit<Options, "mode">} options
+ * @param {number} side @param {number} size of the kernel @param {Omit<Options, "mode">} options @param {Way} way
  */
-export function places(side, size, { stride, padding, dilation }) {
-  return Math.floor((side + 2 * padding - dilation * (size - 1) - 1) / stride) + 1;
+export function places(side, size, { stride, padding, dilation }, way) {
+  return Math.floor((side + 2 * padding[way] - dilation[way] * (size - 1) - 1) / stride[way]) + 1;
 }
 
 /**
@@ -42,17 +44,16 @@ export function source(at, side, mode) {
  * @param {Plane} input @param {Kernel} kernel @param {Options} options
  */
 export function refusal(input, kernel, options) {
-  const { padding, mode } = options;
-  const most = Math.min(input.height, input.width) - 1;
-  if (mode === "reflect" && padding > most)
-    return `reflect can repeat at most ${most} of this side; padding is ${padding}`;
-  for (const [side, size, name] of /** @type {[number, number, string][]} */ ([
-    [input.height, kernel.rows, "high"],
-    [input.width, kernel.columns, "wide"],
+  for (const [side, size, way] of /** @type {[number, number, Way][]} */ ([
+    [input.height, kernel.rows, 0],
+    [input.width, kernel.columns, 1],
   ])) {
-    const span = options.dilation * (size - 1) + 1;
-    if (places(side, size, options) < 1) {
-      return `the kernel spans ${span} and the padded picture is ${side + 2 * padding} ${name}: it does not fit`;
+    const padding = options.padding[way];
+    if (options.mode === "reflect" && padding >= side)
+      return `reflect can repeat at most ${side - 1} of this side; padding is ${padding}`;
+    if (places(side, size, options, way) < 1) {
+      const span = options.dilation[way] * (size - 1) + 1;
+      return `the kernel spans ${span} and the padded picture is ${side + 2 * padding} ${way ? "wide" : "high"}: it does not fit`;
     }
   }
   return "";
@@ -72,8 +73,8 @@ export function windowAt(input, kernel, { stride, padding, mode, dilation }, row
   for (let c = 0; c < input.channels; c++) {
     for (let u = 0; u < kernel.rows; u++) {
       for (let v = 0; v < kernel.columns; v++) {
-        const y = row * stride + u * dilation - padding;
-        const x = column * stride + v * dilation - padding;
+        const y = row * stride[0] + u * dilation[0] - padding[0];
+        const x = column * stride[1] + v * dilation[1] - padding[1];
         const from = [source(y, input.height, mode), source(x, input.width, mode)];
         const at = u * kernel.columns + v;
         beyond[at] = y !== from[0] || x !== from[1];
@@ -93,16 +94,16 @@ export function windowAt(input, kernel, { stride, padding, mode, dilation }, row
  * @param {Plane} input @param {Kernel} kernel @param {Options} options
  */
 export function convolve(input, kernel, options) {
-  const height = Math.max(0, places(input.height, kernel.rows, options));
-  const width = Math.max(0, places(input.width, kernel.columns, options));
+  const height = Math.max(0, places(input.height, kernel.rows, options, 0));
+  const width = Math.max(0, places(input.width, kernel.columns, options, 1));
   const values = new Float64Array(height * width).fill(kernel.bias);
   for (let c = 0; c < input.channels; c++) {
     for (let u = 0; u < kernel.rows; u++) {
-      const rows = sources(height, u, input.height, options);
+      const rows = sources(height, u, input.height, options, 0);
       for (let v = 0; v < kernel.columns; v++) {
         const weight = kernel.values[(c * kernel.rows + u) * kernel.columns + v];
         if (weight === 0) continue;
-        const columns = sources(width, v, input.width, options);
+        const columns = sources(width, v, input.width, options, 1);
         for (let i = 0; i < height; i++) {
           if (rows[i] < 0) continue;
           const start = (c * input.height + rows[i]) * input.width;
@@ -116,9 +117,10 @@ export function convolve(input, kernel, options) {
   return { height, width, values };
 }
 
-/** @param {number} count @param {number} tap @param {number} side @param {Options} options */
-function sources(count, tap, side, { stride, padding, mode, dilation }) {
+/** @param {number} count @param {number} tap @param {number} side @param {Options} options @param {Way} way */
+function sources(count, tap, side, { stride, padding, mode, dilation }, way) {
   const found = new Int32Array(count);
-  for (let i = 0; i < count; i++) found[i] = source(i * stride + tap * dilation - padding, side, mode);
+  const start = tap * dilation[way] - padding[way];
+  for (let i = 0; i < count; i++) found[i] = source(i * stride[way] + start, side, mode);
   return found;
 }

@@ -164,6 +164,20 @@ export function parseRows(text) {
   return { rows, error: "" };
 }
 
+/**
+ * One kernel for all channels, or three with | between, one for each.
+ * @param {string} text @returns {{planes: number[][][], error: string}}
+ */
+export function parseKernel(text) {
+  const found = text.split("|").map(parseRows);
+  const planes = found.map((one) => one.rows);
+  const error = found.find((one) => one.error)?.error ?? "";
+  if (error || planes.length === 1) return { planes, error };
+  const sizes = planes.map((rows) => `${rows.length} × ${rows[0].length}`);
+  if (planes.length === 3 && sizes.every((one) => one === sizes[0])) return { planes, error };
+  return { planes, error: `a kernel wants one table, or three of one size with | between, these are ${sizes.join(", ")}` };
+}
+
 /** @param {string} word a number, or two with a slash between */
 function number(word) {
   const [top, bottom, ...more] = word.split("/");
@@ -174,4 +188,9 @@ function number(word) {
 /** @param {number[][]} rows as `parseRows` reads them */
 export function rowsText(rows) {
   return rows.map((row) => row.join(",")).join(";");
+}
+
+/** @param {number[][][]} planes as `parseKernel` reads them */
+export function kernelText(planes) {
+  return planes.map(rowsText).join("|");
 }

@@ -56,7 +56,7 @@ function slid(x, kernel, side, stride) {
   return convolve(
     { ...x, channels: 1 },
     { channels: 1, rows: side, columns: side, values: kernel, bias: 0 },
-    { stride, padding: 0, mode: "zero", dilation: 1 },
+    { stride: [stride, stride], padding: [0, 0], mode: "zero", dilation: [1, 1] },
   );
 }
 

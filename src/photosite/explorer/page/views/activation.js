@@ -3,13 +3,14 @@
 import { Superseded } from "../api.js";
 import { colored, limits } from "../draw/colors.js";
 import { html, useEffect, useSignal } from "../html.js";
-import { shape, significant } from "../math/format.js";
+import { shape, significant, whole } from "../math/format.js";
 import { drawnAs } from "../math/network.js";
 import { choose, question, route, wordsOf } from "../state.js";
 import { Canvas, Fault, Select } from "./parts.js";
 
 const SIDE = 112;
 
+/** @typedef {{refused: string, checks: {name: string, verdict: "good" | "bad" | "unclear", said: string}[]}} Audited */
 /**
  * @typedef {object} Explained
  * @property {string} node
@@ -21,6 +22,7 @@ const SIDE = 112;
  * @property {number} score
  * @property {string} refused
  * @property {string[]} notes
+ * @property {Audited | null} audit
  * @property {Float32Array} [values]
  * @property {Float32Array} [positive]
  */
@@ -36,13 +38,14 @@ export function useActivationMap(photo, network, node) {
   const fault = useSignal("");
   const waits = useSignal(false);
   const method = network.methods.includes(cam) && node.layout ? cam : "";
+  const query = { photo: photo.key, model: network.key, node: node.name, method, class: cls };
   useEffect(() => {
     found.value = null;
     fault.value = "";
     waits.value = !!method;
     if (!method) return;
     let gone = false;
-    question("activation-map", { photo: photo.key, model: network.key, node: node.name, method, class: cls }).then(
+    question("activation-map", query).then(
       ({ data, arrays }) => {
         if (gone) return;
         waits.value = false;
@@ -62,11 +65,11 @@ export function useActivationMap(photo, network, node) {
       gone = true;
     };
   }, [photo.key, network, node.name, method, cls]);
-  return { found, fault, waits, method };
+  return { found, fault, waits, method, query };
 }
 
 /** @param {{network: import("./hierarchy.js").Network, node: import("./hierarchy.js").NetNode, cam: ReturnType<typeof useActivationMap>}} props */
-export function ActivationMap({ network, node, cam: { found, fault, waits, method } }) {
+export function ActivationMap({ network, node, cam: { found, fault, waits, method, query } }) {
   const one = found.value;
   /** @param {any} event */
   const typed = ({ currentTarget }) => choose({ cls: currentTarget.value.trim() });
@@ -77,12 +80,12 @@ export function ActivationMap({ network, node, cam: { found, fault, waits, metho
     <span class="hint" role="status">${waits.value ? "computing …" : ""}</span></div>
     <${Fault} words=${fault.value} />
     ${one?.refused ? html`<p class="refused"><b>No map</b> ${one.refused}</p>` : null}
-    ${one?.values ? html`<${Own} one=${one} node=${node} />` : null}
+    ${one?.values ? html`<${Own} one=${one} node=${node} query=${query} />` : null}
   </div>`;
 }
 
-/** @param {{one: Explained, node: import("./hierarchy.js").NetNode}} props the map on its own grid */
-function Own({ one, node }) {
+/** @param {{one: Explained, node: import("./hierarchy.js").NetNode, query: Record<string, string>}} props the map on its own grid */
+function Own({ one, node, query }) {
   const [rows, columns] = one.grid;
   const values = one.values ?? new Float32Array(0);
   const { low, high } = limits(values);
@@ -104,5 +107,51 @@ function Own({ one, node }) {
         <span class="scale"><i class=${`ramp ${drawn.look}`}></i>${significant(drawn.low)} … ${significant(drawn.high)}</span></p>
       <p class="hint">Over the photo: what lies above 0, over the largest.${one.node === node.name ? "" : ` This method chooses its place itself: ${one.node}.`}</p>
       ${one.notes.map((note) => html`<p class="hint" key=${note}>${note}</p>`)}
-      <p class="fine">Whether such a map is true, <code>photosite explain</code> checks.</p></div></div>`;
+      <${Audit} one=${one} query=${query} /></div></div>`;
+}
+
+/** @param {{one: Explained, query: Record<string, string>}} props whether the map is true */
+function Audit({ one, query }) {
+  const found = useSignal(one.audit);
+  const runs = useSignal(false);
+  const told = useSignal("");
+  const fault = useSignal("");
+  useEffect(() => {
+    if (!runs.value) return;
+    let done = false;
+    fault.value = told.value = "";
+    question("map-audit", query)
+      .then(
+        ({ data }) => {
+          if (!done) found.value = one.audit = data.audit;
+        },
+        (error) => {
+          if (!done && !(error instanceof Superseded)) fault.value = wordsOf(error);
+        },
+      )
+      .finally(() => {
+        if (!done) runs.value = false;
+        done = true;
+      });
+    const timer = setInterval(async () => {
+      const { data } = await question("progress", { of: "map-audit" }).catch(() => ({ data: {} }));
+      if (!done && data.progress) told.value = data.progress.map(whole).join(" of ");
+    }, 300);
+    return () => {
+      clearInterval(timer);
+      if (!done) question("about", {}, { view: "map-audit" }).catch(() => {}); // a newer question ends the older one
+      done = true;
+    };
+  }, [runs.value]);
+  if (!found.value)
+    return html`<p class="head"><button type="button" class="more" onClick=${() => (runs.value = !runs.value)}>${runs.value ? "Stop" : "Is it true?"}</button>
+      <span class="hint" role="status">${runs.value ? `covering parts of the photo: ${told.value || "…"}` : "covers parts of the photo and shuffles the weights: some 150 passes"}</span></p>
+      <${Fault} words=${fault.value} />`;
+  const { refused, checks } = found.value;
+  const count = (/** @type {string} */ verdict) => checks.filter((check) => check.verdict === verdict).length;
+  return html`<div id="audit">${
+    refused
+      ? html`<p class="refused"><b>Refused</b> ${refused}</p>`
+      : html`<p>Checked: ${count("good")} of ${checks.length} checks are good${["bad", "unclear"].map((one) => (count(one) ? `, ${count(one)} ${one}` : ""))}</p>`
+  }<dl class="formulas">${checks.map((check) => html`<dt>${check.name}</dt><dd class=${check.verdict === "bad" ? "refused" : ""}><b>${check.verdict}</b> ${check.said}</dd>`)}</dl></div>`;
 }

@@ -44,7 +44,7 @@ export function ChannelMap({ maps, node, values, channel, place, pinned, hover, 
     if (!values.length) return;
     const text = (/** @type {number} */ y, /** @type {number} */ x) => significant(values[y * width + x], side >= 40 ? 3 : 2);
     const inks = { paper: ink("--paper"), rule: ink("--rule") };
-    drawGrid(context, { height, width, colors, side, padding: 0, mode: "zero", text }, dense, inks);
+    drawGrid(context, { height, width, colors, side, text }, dense, inks);
   };
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const drawOver = (context, dense) => {

@@ -2,11 +2,11 @@
 
 import { Superseded } from "../api.js";
 import { html, useEffect, useMemo, useRef, useSignal } from "../html.js";
-import { integer, word } from "../math/address.js";
+import { integer, pair, pairText, word } from "../math/address.js";
 import { convolve, refusal, windowAt } from "../math/convolution.js";
 import { shape, significant } from "../math/format.js";
 import { inputOf } from "../math/input.js";
-import { GALLERY, numbersOf, parseRows } from "../math/kernels.js";
+import { GALLERY, numbersOf, parseKernel } from "../math/kernels.js";
 import { choose, photo as chosen, question, route, wordsOf } from "../state.js";
 import { KernelPicker } from "./kernels.js";
 import { InputMap, lookOf, OutputMap } from "./maps.js";
@@ -32,10 +32,11 @@ function choicesOf(params) {
     cut: word(params.cut, /** @type {const} */ (["whole", "square"]), "whole"),
     channels: word(params.channels, /** @type {const} */ (["gray", "rgb"]), "gray"),
     numbers: word(params.numbers, /** @type {const} */ (["levels", "unit", "normalized"]), "levels"),
-    stride: integer(params.stride, 1, MOST, 1),
-    padding: integer(params.pad, 0, MOST, 0),
+    stride: pair(params.stride, 1, MOST, 1),
+    padding: pair(params.pad, 0, MOST, 0),
     mode: word(params.mode, /** @type {const} */ (["zero", "reflect", "replicate"]), "zero"),
-    dilation: integer(params.dil, 1, MOST, 1),
+    dilation: pair(params.dil, 1, MOST, 1),
+    apart: params.apart === "1",
     look: word(params.as, /** @type {const} */ (["auto", "signed", "gray", "magnitude"]), "auto"),
     speed: word(params.speed, SPEEDS, "1"),
   };
@@ -88,7 +89,7 @@ export function Convolution({ photo }) {
   const impossible = input && kernel ? refusal(input, kernel, options) : "";
   const output = useMemo(
     () => (input && kernel && !impossible ? convolve(input, kernel, options) : null),
-    [input, kernel, impossible, stride, padding, mode, dilation],
+    [input, kernel, impossible, mode, ...stride, ...padding, ...dilation],
   );
   const count = output ? output.height * output.width : 0;
   const pinned = output
@@ -161,7 +162,7 @@ export function Convolution({ photo }) {
   return html`<section class="convolution" aria-labelledby="title" onKeyDown=${keyed}>
     <div class="title"><h1 id="title">Convolution</h1>
       <p>A kernel slides over the photo. At each place it multiplies what lies under it and adds up: one number of the output.</p></div>
-    <${KernelPicker} kernel=${choices.kernel} filter=${choices.filter} typed=${choices.typed} layer=${layer} />
+    <${KernelPicker} kernel=${choices.kernel} filter=${choices.filter} typed=${choices.typed} colors=${channels === "rgb"} layer=${layer} />
     <${Settings} choices=${choices} set=${set} photo=${photo} learned=${choices.kernel === "layer"} bias=${kernel?.bias ?? 0} />
     <${Fault} words=${fault.value || impossible} />
     ${
@@ -200,6 +201,12 @@ export function Convolution({ photo }) {
 /** @param {any} props */
 function Settings({ choices, set, photo, learned, bias }) {
   const sides = [...new Set([...SIDES, choices.side])].sort((a, b) => a - b);
+  const steps = /** @type {[string, string, [number, number], number][]} */ ([
+    ["stride", "stride", choices.stride, 1],
+    ["dilation", "dil", choices.dilation, 1],
+    ["padding", "pad", choices.padding, 0],
+  ]);
+  const apart = choices.apart || steps.some(([, , [down, across]]) => down !== across);
   return html`<div class="settings">
     <${Select} label="photo at" value=${String(choices.side)} of=${sides.map((one) => [String(one), `${one} px`])} onChoose=${set("side")} />
     <${Choice} label="part" value=${choices.cut} of=${[
@@ -227,11 +234,16 @@ function Settings({ choices, set, photo, learned, bias }) {
       ["unit", "0 … 1"],
       ["normalized", "normalized"],
     ]} onChoose=${set("numbers")} />
-    <${WholeNumber} label="stride" value=${choices.stride} low=${1} high=${MOST} onChoose=${set("stride")} />
-    <${WholeNumber} label="dilation" value=${choices.dilation} low=${1} high=${MOST} onChoose=${set("dil")} />
-    <${WholeNumber} label="padding" value=${choices.padding} low=${0} high=${MOST} onChoose=${set("pad")} />
+    ${steps.map(([label, key, both, low]) =>
+      (apart ? ["rows", "columns"] : [""]).map(
+        (side, way) => html`<${WholeNumber} key=${label + side} label=${way ? side : `${label} ${side}`.trim()} value=${both[way]} low=${low} high=${MOST}
+          onChoose=${(/** @type {number} */ next) => set(key)(pairText(apart ? (way ? [both[0], next] : [next, both[1]]) : [next, next]))} />`,
+      ),
+    )}
+    <button type="button" class="more" aria-pressed=${apart} onClick=${() =>
+      choose({ apart: apart ? "" : 1, ...(apart ? Object.fromEntries(steps.map(([, key, [down]]) => [key, down])) : {}) })}>rows and columns apart</button>
     ${
-      choices.padding
+      choices.padding.some(Boolean)
         ? html`<${Select} label="by" value=${choices.mode} of=${[
             ["zero", "zeros"],
             ["reflect", "reflection"],
@@ -264,15 +276,15 @@ function kernelOf({ kernel, typed, filter, channels }, layer) {
   }
   const bias = Number(route.value.params.bias ?? 0) || 0;
   const named = GALLERY.find((one) => one.key === kernel);
-  const rows = named ? named.rows : parseRows(typed).rows;
-  if (!named && parseRows(typed).error) return null;
-  const values = named ? numbersOf(named) : rows.flat();
+  const { planes, error } = named ? { planes: [named.rows], error: "" } : parseKernel(typed);
+  if (error) return null;
+  const rows = planes[0];
   const deep = channels === "rgb" ? 3 : 1;
   return {
     channels: deep,
     rows: rows.length,
     columns: rows[0].length,
-    values: Array.from({ length: deep }, () => values).flat(),
+    values: Array.from({ length: deep }, (_, c) => (named ? numbersOf(named) : (planes[c] ?? rows).flat())).flat(),
     bias,
   };
 }
@@ -300,10 +312,10 @@ function Agreement({ where, kernel, options, numbers, output }) {
           kernel: words,
           rows: kernel.rows,
           bias: kernel.bias,
-          stride: options.stride,
-          padding: options.padding,
+          stride: pairText(options.stride),
+          padding: pairText(options.padding),
           mode: options.mode,
-          dilation: options.dilation,
+          dilation: pairText(options.dilation),
         });
         const theirs = arrays.y.values;
         let [most, size] = [theirs.length === output.values.length ? 0 : Infinity, 1];

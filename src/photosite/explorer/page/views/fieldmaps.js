@@ -141,7 +141,7 @@ export function HeatMap({ unit, seen, found, name, how }) {
     const colors = new Uint8ClampedArray(4 * part.length);
     colored(part, 0, most, "magnitude", colors);
     const text = (/** @type {number} */ y, /** @type {number} */ x) => fixed(100 * part[y * columns + x], 2);
-    const grid = { height: rows, width: columns, colors, side, padding: 0, mode: /** @type {const} */ ("zero"), text };
+    const grid = { height: rows, width: columns, colors, side, text };
     drawGrid(context, grid, dense, { paper: ink("--paper"), rule: ink("--rule") });
   };
   const gaps = seen ? seen.map((/** @type {Uint8Array} */ line) => line.reduce((a, b) => a + b, 0)) : null;

@@ -8,6 +8,7 @@ import { namesOf } from "../math/network.js";
 import { about, build, choose, question, route, wordsOf } from "../state.js";
 import { ActivationMap, useActivationMap } from "./activation.js";
 import { ChannelGrid, ChannelMap, Strongest } from "./channels.js";
+import { Collection } from "./collection.js";
 import { KernelPicture } from "./kernels.js";
 import { NetworkMap } from "./network.js";
 import { Fault, Select } from "./parts.js";
@@ -194,6 +195,7 @@ function Detail({ photo, network, node, onPick }) {
         <${Sight} photo=${photo} network=${network} node=${node} maps=${maps} place=${place} values=${values} explained=${cam.found.value} />
       </div>
       <${Strongest} photo=${photo} maps=${maps} values=${values} pinned=${pinned} onKeep=${keep} />
+      <${Collection} photo=${photo} network=${network} node=${node} channel=${maps?.order?.[index] ?? -1} />
       <${ActivationMap} network=${network} node=${node} cam=${cam} />
       ${node.reads_picture ? html`<${Learned} photo=${photo} network=${network} node=${node} channel=${maps?.order?.[index] ?? -1} />` : null}
       ${grid}`

@@ -3,9 +3,10 @@
 import { Superseded } from "../api.js";
 import { colored } from "../draw/colors.js";
 import { html, useEffect, useSignal } from "../html.js";
-import { GALLERY, numbersOf, parseRows, rowsText } from "../math/kernels.js";
+import { pairText } from "../math/address.js";
+import { GALLERY, kernelText, numbersOf, parseKernel } from "../math/kernels.js";
 import { about, build, choose, question, route, wordsOf } from "../state.js";
-import { Canvas, Fault, Select } from "./parts.js";
+import { Canvas, Choice, Fault, Select, WholeNumber } from "./parts.js";
 
 /**
  * @typedef {object} Layer
@@ -59,8 +60,8 @@ export function KernelPicture({ values, channels, rows, columns, side = THUMB })
   return html`<${Canvas} width=${side} height=${side} draw=${draw} reads=${[values]} />`;
 }
 
-/** @param {{kernel: string, filter: number, typed: string, layer: import("../vendor/signals.js").Signal<Layer | null>}} props */
-export function KernelPicker({ kernel, filter, typed, layer }) {
+/** @param {{kernel: string, filter: number, typed: string, colors: boolean, layer: import("../vendor/signals.js").Signal<Layer | null>}} props */
+export function KernelPicker({ kernel, filter, typed, colors, layer }) {
   const plain = { kernel: "", f: "", k: "", bias: "" };
   return html`<div class="picker">
     <div class="gallery" role="group" aria-label="Kernel">
@@ -76,13 +77,13 @@ export function KernelPicker({ kernel, filter, typed, layer }) {
         onClick=${() => choose({ ...plain, kernel: "layer", ...(layer.value ? learned(layer.value, filter) : unlearned) })}>
         <span class="sign" aria-hidden="true">net</span><span>Learned</span></button>
     </div>
-    ${kernel === "typed" ? html`<${Typed} text=${typed} />` : null}
+    ${kernel === "typed" ? html`<${Typed} text=${typed} colors=${colors} />` : null}
     ${kernel === "layer" ? html`<${Learned} filter=${filter} layer=${layer} />` : null}
   </div>`;
 }
 
 /** What is chosen along with a learned kernel, and left with it. */
-const unlearned = { channels: "", numbers: "", stride: "", pad: "", dil: "", mode: "" };
+const unlearned = { channels: "", numbers: "", stride: "", pad: "", dil: "", mode: "", apart: "" };
 
 /** @param {Layer} one @param {number} filter */
 export function learned(one, filter) {
@@ -91,63 +92,78 @@ export function learned(one, filter) {
     f: filter,
     channels: "rgb",
     numbers: "normalized",
-    stride: one.stride[0],
-    pad: one.padding[0],
-    dil: one.dilation[0],
+    stride: pairText(one.stride),
+    pad: pairText(one.padding),
+    dil: pairText(one.dilation),
     mode: "zero",
   };
 }
 
-/** @param {{text: string}} props */
-function Typed({ text }) {
-  const { rows, error } = parseRows(text);
+const COLORS = ["red", "green", "blue"];
+const SIDES = [1, 3, 5, 7];
+
+/** @param {{text: string, colors: boolean}} props numbers to type: one table, or one for each color */
+function Typed({ text, colors }) {
+  const { planes, error } = parseKernel(text);
   const fault = useSignal("");
-  const size = rows[0]?.length ?? 3;
+  const [height, width] = [planes[0].length || 3, planes[0][0]?.length ?? 3];
+  const own = colors && planes.length === 3;
   /** @param {string} next */
   const typed = (next) => {
-    const found = parseRows(next);
+    const found = parseKernel(next);
     fault.value = found.error;
-    if (!found.error) choose({ k: rowsText(found.rows) }, { follow: true });
+    if (!found.error) choose({ k: kernelText(found.planes) }, { follow: true });
   };
-  /** @param {number} row @param {number} column @param {string} value */
-  const changed = (row, column, value) => {
-    const next = rows.map((line, r) =>
-      line.map((one, c) => (r === row && c === column ? value : String(one))).join(","),
+  /** @param {number} plane @param {number} row @param {number} column @param {string} value */
+  const changed = (plane, row, column, value) =>
+    typed(
+      planes
+        .map((rows, p) =>
+          rows
+            .map((line, r) => line.map((one, c) => (p === plane && r === row && c === column ? value : one)).join(","))
+            .join(";"),
+        )
+        .join("|"),
     );
-    typed(next.join(";"));
-  };
-  /** @param {number} side */
-  const resized = (side) =>
-    choose({
-      k: rowsText(
-        Array.from({ length: side }, (_, r) =>
-          Array.from(
-            { length: side },
-            (_, c) => rows[r + Math.floor((rows.length - side) / 2)]?.[c + Math.floor((size - side) / 2)] ?? 0,
-          ),
-        ),
+  /** @param {number} high @param {number} wide */
+  const resized = (high, wide) => {
+    const [down, across] = [Math.floor((height - high) / 2), Math.floor((width - wide) / 2)];
+    const sized = planes.map((rows) =>
+      Array.from({ length: high }, (_, r) =>
+        Array.from({ length: wide }, (_, c) => rows[r + down]?.[c + across] ?? 0),
       ),
-    });
+    );
+    choose({ k: kernelText(sized) });
+  };
   return html`<div class="typed">
-    <div class="grid"><table class="enter" aria-label="Your kernel"><tbody>${rows.map(
-      (line, r) =>
-        html`<tr key=${r}>${line.map(
-          (value, c) => html`<td key=${c}>
-      <input type="text" inputmode="decimal" aria-label=${`row ${r}, column ${c}`} value=${String(value)}
-        onChange=${(/** @type {any} */ event) => changed(r, c, event.currentTarget.value)} /></td>`,
-        )}</tr>`,
-    )}</tbody></table></div>
+    ${planes.slice(0, own ? 3 : 1).map(
+      (rows, p) => html`<div class="grid" key=${p}>${own ? html`<b class=${`c${p}`}>${COLORS[p]}</b>` : null}
+      <table class="enter" aria-label=${own ? `Your kernel, ${COLORS[p]}` : "Your kernel"}><tbody>${rows.map(
+        (line, r) =>
+          html`<tr key=${r}>${line.map(
+            (value, c) => html`<td key=${c}>
+      <input type="text" inputmode="decimal" aria-label=${`${own ? `${COLORS[p]}, ` : ""}row ${r}, column ${c}`} value=${String(value)}
+        onChange=${(/** @type {any} */ event) => changed(p, r, c, event.currentTarget.value)} /></td>`,
+          )}</tr>`,
+      )}</tbody></table></div>`,
+    )}
     <div class="side">
-      <div class="choice" role="group" aria-label="Size"><span class="label">size</span><span class="segments">${[
-        1, 3, 5, 7,
-      ].map(
-        (side) => html`
-        <button type="button" key=${side} aria-pressed=${rows.length === side && size === side} onClick=${() => resized(side)}>${side} × ${side}</button>`,
-      )}</span></div>
+      <div class="head"><${Choice} label="size" value=${height === width ? String(height) : ""} of=${SIDES.map((one) => [String(one), `${one} × ${one}`])}
+        onChoose=${(/** @type {string} */ one) => resized(Number(one), Number(one))} />
+        <${WholeNumber} label="or rows" value=${height} low=${1} high=${11} onChoose=${(/** @type {number} */ next) => resized(next, width)} />
+        <${WholeNumber} label="columns" value=${width} low=${1} high=${11} onChoose=${(/** @type {number} */ next) => resized(height, next)} /></div>
+      ${
+        colors
+          ? html`<${Choice} label="red, green, blue" value=${own ? "own" : "same"} of=${[
+              ["same", "the same kernel"],
+              ["own", "each its own"],
+            ]} onChoose=${(/** @type {string} */ one) => choose({ k: kernelText(one === "own" ? [planes[0], planes[0], planes[0]] : [planes[0]]) })} />`
+          : null
+      }
       <label class="paste"><span class="label">or all at once</span>
         <input type="text" spellcheck="false" aria-label="All numbers; rows apart by semicolons" value=${text}
           onChange=${(/** @type {any} */ event) => typed(event.currentTarget.value)} /></label>
-      <p class="hint">Numbers or fractions such as 1/9; rows apart by semicolons. Any size up to 11 × 11.</p>
+      <p class="hint">Numbers or fractions such as 1/9; rows apart by semicolons, kernels for red, green and blue by |. Any size up to 11 × 11.</p>
     </div>
     <${Fault} words=${fault.value || error} />
   </div>`;
@@ -210,11 +226,6 @@ function Learned({ filter, layer }) {
       <${KernelPicture} values=${one.weight.subarray(f * size, (f + 1) * size)} channels=${channels} rows=${rows} columns=${columns} side=${28} /></button>`,
           )}
       ${shown < count ? html`<button type="button" class="more" onClick=${() => (all.value = true)}>show all ${count}</button>` : null}</div>`
-        : null
-    }
-    ${
-      one && [one.stride, one.padding, one.dilation].some(([down, across]) => down !== across)
-        ? html`<p class="fine">This layer strides or pads its rows and columns differently; here both go as its rows do.</p>`
         : null
     }
     ${one?.notes.map((note) => html`<p class="fine" key=${note}>${note}</p>`)}

@@ -4,6 +4,7 @@ import { colored, limits } from "../draw/colors.js";
 import { drawGrid, drawWindow } from "../draw/grid.js";
 import { outline } from "../draw/photo.js";
 import { html, useMemo } from "../html.js";
+import { pairText } from "../math/address.js";
 import { shape, significant } from "../math/format.js";
 import { Canvas, ink, Select, useSize } from "./parts.js";
 
@@ -40,7 +41,7 @@ function cellUnder(event, side) {
 export function InputMap({ input, patch, kernel, options, place, hover, numbers, output, onKeep }) {
   const [frame, size] = useSize();
   const { padding, mode, stride, dilation } = options;
-  const [rows, columns] = [input.height + 2 * padding, input.width + 2 * padding];
+  const [rows, columns] = [input.height + 2 * padding[0], input.width + 2 * padding[1]];
   const side = cellSide(size, columns, rows);
   const colors = useMemo(() => {
     const made = new Uint8ClampedArray(4 * input.height * input.width);
@@ -63,10 +64,10 @@ export function InputMap({ input, patch, kernel, options, place, hover, numbers,
   const placeUnder = (event) => {
     if (!output) return null;
     const [row, column] = cellUnder(event, side);
-    const [down, across] = [(dilation * (kernel.rows - 1)) / 2, (dilation * (kernel.columns - 1)) / 2];
+    const [down, across] = [(dilation[0] * (kernel.rows - 1)) / 2, (dilation[1] * (kernel.columns - 1)) / 2];
     return {
-      row: Math.min(Math.max(Math.round((row - down) / stride), 0), output.height - 1),
-      column: Math.min(Math.max(Math.round((column - across) / stride), 0), output.width - 1),
+      row: Math.min(Math.max(Math.round((row - down) / stride[0]), 0), output.height - 1),
+      column: Math.min(Math.max(Math.round((column - across) / stride[1]), 0), output.width - 1),
     };
   };
   const draw = (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ dense) => {
@@ -95,10 +96,10 @@ export function InputMap({ input, patch, kernel, options, place, hover, numbers,
     <div class="stack" style=${{ width: `${wide}px`, height: `${high}px` }}
       onPointerMove=${(/** @type {PointerEvent} */ event) => event.pointerType === "mouse" && (hover.value = placeUnder(event))}
       onPointerLeave=${() => (hover.value = null)} onClick=${(/** @type {MouseEvent} */ event) => output && onKeep(placeUnder(event))}>
-      <${Canvas} width=${wide} height=${high} draw=${draw} reads=${[colors, side, padding, mode, input]} label="The input, with the kernel's window over it" />
-      <${Canvas} class="over" width=${wide} height=${high} draw=${drawOver} reads=${[place.row, place.column, kernel, side, stride, dilation, output]} />
+      <${Canvas} width=${wide} height=${high} draw=${draw} reads=${[colors, side, ...padding, mode, input]} label="The input, with the kernel's window over it" />
+      <${Canvas} class="over" width=${wide} height=${high} draw=${drawOver} reads=${[place.row, place.column, kernel, side, ...stride, ...dilation, output]} />
     </div>
-    <figcaption>input · ${shape([input.channels, input.height, input.width])} · ${WHERE[/** @type {"unit"} */ (numbers)]}${padding ? ` · ${padding} hatched around` : ""}</figcaption>
+    <figcaption>input · ${shape([input.channels, input.height, input.width])} · ${WHERE[/** @type {"unit"} */ (numbers)]}${padding.some(Boolean) ? ` · ${pairText(padding).replace("x", " × ")} hatched around` : ""}</figcaption>
   </figure>`;
 }
 
@@ -129,7 +130,7 @@ export function OutputMap({ output, look, wish, onWish, kernel, numbers, place, 
   const draw = (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ dense) => {
     if (!output) return;
     const text = (/** @type {number} */ y, /** @type {number} */ x) => significant(output.values[y * width + x], 3);
-    drawGrid(context, { height, width, colors, side, padding: 0, mode: "zero", text, shownTo }, dense, {
+    drawGrid(context, { height, width, colors, side, text, shownTo }, dense, {
       paper: ink("--paper"),
       rule: ink("--rule"),
     });

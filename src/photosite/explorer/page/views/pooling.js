@@ -126,7 +126,7 @@ function Output({ way, here, show, shift }) {
   const draw = (context, dense) => {
     const colors = new Uint8ClampedArray(4 * values.length);
     colored(values, low, high, signed ? "signed" : "gray", colors);
-    const grid = { height: map.height, width: map.width, colors, side: cell, padding: 0, mode: /** @type {const} */ ("zero") };
+    const grid = { height: map.height, width: map.width, colors, side: cell };
     drawGrid(context, grid, dense, { paper: ink("--paper"), rule: ink("--rule") });
   };
   const { title, what } = TITLES[way];

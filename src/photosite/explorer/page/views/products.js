@@ -81,14 +81,14 @@ export function Formulas({ input, kernel, options, height, width, filters, hasBi
   const { stride: S, padding: P, dilation: D } = options;
   const { rows: K, columns: L, channels: C } = kernel;
   const one = C * K * L;
-  const line = (/** @type {number} */ side, /** @type {number} */ size) =>
-    `⌊(${side} + 2·${P} − ${D}·(${size} − 1) − 1) / ${S}⌋ + 1`;
+  const line = (/** @type {number} */ side, /** @type {number} */ size, /** @type {0 | 1} */ way) =>
+    `⌊(${side} + 2·${P[way]} − ${D[way]}·(${size} − 1) − 1) / ${S[way]}⌋ + 1`;
   return html`<dl class="formulas">
     <dt>output size</dt><dd>⌊(H + 2P − D(K − 1) − 1) / S⌋ + 1</dd>
-    <dt>rows</dt><dd>${line(input.height, K)} = <b>${height}</b></dd>
-    <dt>columns</dt><dd>${line(input.width, L)} = <b>${width}</b></dd>
+    <dt>rows</dt><dd>${line(input.height, K, 0)} = <b>${height}</b></dd>
+    <dt>columns</dt><dd>${line(input.width, L, 1)} = <b>${width}</b></dd>
     <dt>parameters</dt><dd>O · (C · K · L${hasBias ? " + 1" : ""}) = ${filters} · (${C} · ${K} · ${L}${hasBias ? " + 1" : ""}) = <b>${whole(filters * (one + (hasBias ? 1 : 0)))}</b></dd>
     <dt>multiply-adds</dt><dd>${height} · ${width} · ${C} · ${K} · ${L} = <b>${whole(height * width * one)}</b> a filter</dd>
-    <dt>a place sees</dt><dd>D(K − 1) + 1 = <b>${D * (K - 1) + 1} × ${D * (L - 1) + 1}</b> pixels</dd>
+    <dt>a place sees</dt><dd>D(K − 1) + 1 = <b>${D[0] * (K - 1) + 1} × ${D[1] * (L - 1) + 1}</b> pixels</dd>
   </dl>`;
 }
