@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HEIGHT, WIDTH = 90, 120
 PATIENCE_MS = 30_000
 """The cores may be shared."""
-# Counts the questions that are open and notes the last change of the page: at rest is, who neither asks nor changes.
+# Counts the questions that are open, and notes when the page was last touched or changed: at rest is, who does nothing.
 # What follows the pointer asks 250 ms later, so rest is longer than that.
 AT_REST = """(() => {
   let open = 0, last = performance.now();
@@ -29,6 +29,8 @@ AT_REST = """(() => {
   };
   const all = { subtree: true, childList: true, characterData: true };
   new MutationObserver(() => (last = performance.now())).observe(document, all);
+  for (const name of ["pointerdown", "pointermove", "pointerup", "keydown", "wheel", "input", "popstate"])
+    addEventListener(name, () => (last = performance.now()), { capture: true, passive: true });
   const there = () => open === 0 && performance.now() - last > 320 && document.querySelector("h1, .empty") !== null;
   window.rest = (patience) => new Promise((done, fail) => {
     const end = performance.now() + patience;

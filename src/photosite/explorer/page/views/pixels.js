@@ -109,7 +109,7 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
   /** @param {{clientX: number, clientY: number}} event @returns {[number, number]} */
   const inFrame = ({ clientX, clientY }) => {
     const box = place.current.getBoundingClientRect();
-    return [clientX - box.left, clientY - box.top];
+    return [clientX - box.left - place.current.clientLeft, clientY - box.top - place.current.clientTop];
   };
   /** @param {PointerEvent | MouseEvent} event */
   const under = (event) => (view.value ? pixelAt(view.value, ...inFrame(event), picture) : null);
@@ -146,20 +146,20 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
       const now = inFrame(event);
       const before = at.get(event.pointerId);
       if (before && view.value) {
-        const others = [...at.entries()].filter(([key]) => key !== event.pointerId).map(([, one]) => one);
+        const other = [...at.entries()].find(([key]) => key !== event.pointerId)?.[1];
         if (!drag.current.moved && Math.hypot(now[0] - before[0], now[1] - before[1]) < 4) return;
         if (!drag.current.moved) place.current.setPointerCapture(event.pointerId);
         drag.current.moved = true;
         let next = view.value;
-        if (others.length) {
-          const spread = (/** @type {number[]} */ one) => Math.hypot(one[0] - others[0][0], one[1] - others[0][1]);
-          next = zoom(next, spread(now) / Math.max(1, spread(before)), others[0][0], others[0][1], picture, frame);
-        } else {
-          const left = next.left - (now[0] - before[0]) / next.scale;
-          next = clamp({ ...next, left, top: next.top - (now[1] - before[1]) / next.scale }, picture, frame);
+        if (other) {
+          const spread = (/** @type {number[]} */ one) => Math.hypot(one[0] - other[0], one[1] - other[1]);
+          const [x, y] = [(before[0] + other[0]) / 2, (before[1] + other[1]) / 2];
+          next = zoom(next, spread(now) / Math.max(1, spread(before)), x, y, picture, frame);
         }
+        const step = next.scale * (other ? 2 : 1); // the middle of two fingers moves by half
+        const left = next.left - (now[0] - before[0]) / step;
         at.set(event.pointerId, now);
-        look(next);
+        look(clamp({ ...next, left, top: next.top - (now[1] - before[1]) / step }, picture, frame));
         return;
       }
       const found = under(event);
@@ -171,7 +171,11 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
       const found = under(event);
       if (!drag.current.moved && found && event.button === 0) choose({ x: found[0], y: found[1] });
     },
-    leave: () => (hover.value = null),
+    /** @param {PointerEvent} event */
+    leave: (event) => {
+      drag.current.at.delete(event.pointerId);
+      hover.value = null;
+    },
   };
 
   /** @param {KeyboardEvent} event */
