@@ -150,6 +150,7 @@ export function opened(one, choices = {}) {
   const now = about.peek();
   if (!now) return;
   batch(() => {
+    if (photo.value) choose({ photo: photo.value.key }, { follow: true }); // so that there is a way back to it
     about.value = { ...now, photos: [one, ...now.photos.filter((had) => had.key !== one.key)].slice(0, 6) };
     choose({ photo: one.key, x: "", y: "", z: "", cx: "", cy: "", ...choices });
   });

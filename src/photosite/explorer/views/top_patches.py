@@ -19,7 +19,7 @@ from photosite.explorer.workspace import Workspace
 from photosite.graph.capture import unwrap
 from photosite.prep.recipe import Picture, Recipe
 
-PATCHES = 9
+PATCHES = 8
 """So many photos of a channel."""
 SECONDS = 0.25
 """An answer comes after about so long, with what is known by then, so that other questions get their turn."""
@@ -71,11 +71,13 @@ class Pass:
             yield x, [(picture.shape[0], picture.shape[1])]
 
     def go_on(self, question: Question, seconds: float) -> None:
-        """Look at more photos, until so many seconds are over or all are done."""
+        """Look at one more photo, and at others until so many seconds are over."""
         until = time.perf_counter() + seconds
-        while not self.ended and time.perf_counter() < until:
+        while not self.ended:
             question.check()
             self.ended = next(self._steps, None) is None
+            if time.perf_counter() >= until:
+                break
 
     def opened(self, numbers: Sequence[int]) -> Iterable[tuple[int, Picture]]:
         """Photos once more, by their numbers among those that count."""

@@ -170,7 +170,7 @@ export function Convolution({ photo }) {
         ? html`<div class="maps">
       <${InputMap} input=${input} patch=${now} kernel=${kernel} options=${options} place=${place} hover=${hover} numbers=${numbers}
         output=${output} onKeep=${(/** @type {any} */ one) => move.current.to(one.row * (output?.width ?? 1) + one.column, false)} />
-      <${OutputMap} output=${output} look=${lookOf(choices.look, kernel, numbers)} wish=${choices.look} onWish=${set("as")} kernel=${kernel} numbers=${numbers} place=${place} hover=${hover}
+      <${OutputMap} output=${output} look=${lookOf(choices.look, kernel, numbers)} wish=${choices.look} onWish=${set("as")} like=${stride[0] === 1 && stride[1] === 1 ? [input.height + 2 * padding[0], input.width + 2 * padding[1]] : [1, 1]} kernel=${kernel} numbers=${numbers} place=${place} hover=${hover}
         playing=${playing.value} onKeep=${(/** @type {any} */ one) => move.current.to(one.row * (output?.width ?? 1) + one.column, false)} /></div>`
         : html`<p class="maps empty hint">${choices.kernel === "layer" && !layer.value ? "The model's first layer is being read; the first time takes a few seconds." : ""}</p>`
     }
@@ -234,14 +234,17 @@ function Settings({ choices, set, photo, learned, bias }) {
       ["unit", "0 … 1"],
       ["normalized", "normalized"],
     ]} onChoose=${set("numbers")} />
-    ${steps.map(([label, key, both, low]) =>
-      (apart ? ["rows", "columns"] : [""]).map(
-        (side, way) => html`<${WholeNumber} key=${label + side} label=${way ? side : `${label} ${side}`.trim()} value=${both[way]} low=${low} high=${MOST}
+    ${steps.map(
+      ([label, key, both, low]) => html`<span class="choice pair" key=${label}>${(apart ? ["rows", "columns"] : [""]).map(
+        (side, way) => html`<${WholeNumber} key=${side} label=${way ? side : `${label} ${side}`.trim()} value=${both[way]} low=${low} high=${MOST}
           onChoose=${(/** @type {number} */ next) => set(key)(pairText(apart ? (way ? [both[0], next] : [next, both[1]]) : [next, next]))} />`,
-      ),
+      )}</span>`,
     )}
-    <button type="button" class="more" aria-pressed=${apart} onClick=${() =>
-      choose({ apart: apart ? "" : 1, ...(apart ? Object.fromEntries(steps.map(([, key, [down]]) => [key, down])) : {}) })}>rows and columns apart</button>
+    <${Choice} label="rows and columns" value=${apart ? "1" : ""} of=${[
+      ["", "together"],
+      ["1", "apart"],
+    ]} onChoose=${(/** @type {string} */ one) =>
+      choose({ apart: one, ...(one ? {} : Object.fromEntries(steps.map(([, key, [down]]) => [key, down]))) })} />
     ${
       choices.padding.some(Boolean)
         ? html`<${Select} label="by" value=${choices.mode} of=${[

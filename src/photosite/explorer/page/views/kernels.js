@@ -127,7 +127,7 @@ function Typed({ text, colors }) {
     );
   /** @param {number} high @param {number} wide */
   const resized = (high, wide) => {
-    const [down, across] = [Math.floor((height - high) / 2), Math.floor((width - wide) / 2)];
+    const [down, across] = [Math.trunc((height - high) / 2), Math.trunc((width - wide) / 2)]; // there and back again
     const sized = planes.map((rows) =>
       Array.from({ length: high }, (_, r) =>
         Array.from({ length: wide }, (_, c) => rows[r + down]?.[c + across] ?? 0),

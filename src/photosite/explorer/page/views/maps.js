@@ -104,10 +104,10 @@ export function InputMap({ input, patch, kernel, options, place, hover, numbers,
 }
 
 /** @param {any} props */
-export function OutputMap({ output, look, wish, onWish, kernel, numbers, place, hover, playing, onKeep }) {
+export function OutputMap({ output, look, wish, onWish, kernel, numbers, place, hover, playing, onKeep, like }) {
   const [frame, size] = useSize();
   const { height, width } = output ?? { height: 1, width: 1 };
-  const side = cellSide(size, width, height);
+  const side = cellSide(size, Math.max(width, like[1]), Math.max(height, like[0])); // cells as large as the input's, where it has as many
   const found = useMemo(() => (output ? limits(output.values) : { low: 0, high: 0 }), [output]);
   const drawn = useMemo(() => {
     if (look === "magnitude") return { low: 0, high: Math.max(Math.abs(found.low), Math.abs(found.high)) };
