@@ -179,13 +179,30 @@ def test_what_cannot_be_is_said(network: nn.Module, place: Path, tmp_path: Path)
     with pytest.raises(RangeError, match="wants at least 1 picture, got none"):
         ask(workspace_of(network, tmp_path), "patches", node="relu", channel=0)
 
-    def gone() -> None:
-        raise CancelledError
 
-    query = {"photo": workspace.photos()[0].key, "model": workspace.models()[0].key, "node": "relu", "channel": "0"}
+def test_it_stops_between_two_photos_and_nothing_is_lost_by_that(
+    network: nn.Module, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = workspace_of(network, place)
+    monkeypatch.setattr(patches_view, "SECONDS", 0.0)
+    assert ask(workspace, "patches", node="relu", channel=0)[0]["read"] == 2
+    monkeypatch.undo()
+    asked = 0
+
+    def gone() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 3:  # the model is there after two, and one photo more was looked at
+            raise CancelledError
+
+    query = {"photo": noise(workspace), "model": workspace.models()[0].key, "node": "relu", "channel": "0"}
     with pytest.raises(CancelledError):
         VIEWS["patches"](workspace, Question("patches", query, check=gone))
-    assert whole(workspace, node="relu", channel=0)[0]["read"] == 13  # nothing is lost by that
+    monkeypatch.setattr(patches_view, "SECONDS", 0.0)
+    # three photos, a file that is none, and the photo behind it
+    assert ask(workspace, "patches", node="relu", channel=0)[0]["read"] == 5
+    monkeypatch.undo()
+    assert whole(workspace, node="relu", channel=0)[0]["read"] == 13
 
 
 def test_a_collection_from_python(network: nn.Module, place: Path) -> None:

@@ -149,7 +149,7 @@ function Table({ where, begin, norm }) {
   const count = (/** @type {string} */ one) => rows.filter((/** @type {any} */ row) => row.found === one).length;
   return html`<div class="everywhere"><h2>Where the claim holds</h2>
     <p>The claim: without shortcuts the gradient shrinks block by block; with them it reaches the early layers.
-      ${rows.length ? html`<span id="count"> At ${found.value.layers} layers of width ${found.value.width} it holds in ${count("holds")} of ${rows.length} settings and in part in ${count("in part")}.</span>` : null}</p>
+      ${rows.length ? html`<span id="count"> At ${found.value.layers} layers of width ${found.value.width} it holds in ${count("holds")} of ${rows.length} settings${count("in part") ? ` and in part in ${count("in part")}` : ""}.</span>` : null}</p>
     <${Fault} words=${fault.value} />
     <div class="scroll"><table class="pairs"><thead><tr><th>weights</th><th>norm</th><th>without</th><th>with</th><th>the claim</th></tr></thead>
     <tbody>${rows.map(
