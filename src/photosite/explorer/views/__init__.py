@@ -9,6 +9,7 @@ from photosite.explorer.views.activation_map import activation_map
 from photosite.explorer.views.convolution import convolution
 from photosite.explorer.views.feature_maps import feature_maps
 from photosite.explorer.views.first_layer import first_layer
+from photosite.explorer.views.front_ends import front_ends, token, token_map
 from photosite.explorer.views.hierarchy import hierarchy
 from photosite.explorer.views.map_audit import map_audit
 from photosite.explorer.views.network_fields import network_fields, network_heat
@@ -17,6 +18,7 @@ from photosite.explorer.views.norm_statistics import norm_statistics
 from photosite.explorer.views.normalization import batch_error, normalization
 from photosite.explorer.views.overview import overview
 from photosite.explorer.views.patch import patch
+from photosite.explorer.views.patch_embedding import patch_embedding
 from photosite.explorer.views.pixels import pixels
 from photosite.explorer.views.pooling import pooling
 from photosite.explorer.views.residual import residual, residual_table
@@ -32,6 +34,7 @@ VIEWS: Mapping[str, View] = {
     "convolution": convolution,
     "feature-maps": feature_maps,
     "first-layer": first_layer,
+    "front-ends": front_ends,
     "hierarchy": hierarchy,
     "map-audit": map_audit,
     "network-fields": network_fields,
@@ -41,6 +44,7 @@ VIEWS: Mapping[str, View] = {
     "normalization": normalization,
     "overview": overview,
     "patch": patch,
+    "patch-embedding": patch_embedding,
     "patches": patches,
     "pixels": pixels,
     "pooling": pooling,
@@ -49,5 +53,7 @@ VIEWS: Mapping[str, View] = {
     "stack-field": stack_field,
     "steps": steps,
     "tensor": tensor,
+    "token": token,
+    "token-map": token_map,
 }
 """By the names that a page calls them."""

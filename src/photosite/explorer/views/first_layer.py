@@ -43,22 +43,26 @@ def first_layer(workspace: Workspace, question: Question) -> Answer:
             "layer": found.name,
             "groups": found.groups,
             "stride": found.stride,
-            "padding": _padding(model, found.node, pictures.shape[2:], found.dilation),
+            "padding": padding_of(model, found.node, pictures.shape[2:], found.dilation),
             "dilation": found.dilation,
-            "has_bias": _bias(model, found.node) is not None,
+            "has_bias": bias_of(model, found.node) is not None,
             "notes": model.notes,
         },
         {
             "weight": pictures.astype(np.float32),
             "bias": np.zeros(len(pictures), np.float32)
-            if (bias := _bias(model, found.node)) is None
+            if (bias := bias_of(model, found.node)) is None
             else bias.astype(np.float32),
         },
     )
 
 
-def _bias(model: Model, node: Node) -> Any:
-    """(O,), or None where the layer has none."""
+def bias_of(model: Model, node: Node) -> Any:
+    """The bias of a layer, (O,), or None where it has none.
+
+    Raises:
+        PhotositeError: it is computed by the network, not held.
+    """
     given = node.args[2] if len(node.args) > 2 else None
     if not isinstance(given, Ref):
         return None
@@ -68,8 +72,12 @@ def _bias(model: Model, node: Node) -> Any:
     return tensors[given.name].detach().cpu().double().numpy()
 
 
-def _padding(model: Model, node: Node, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
-    """Zeros at both ends of rows and columns."""
+def padding_of(model: Model, node: Node, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+    """Zeros at both ends of rows and columns.
+
+    Raises:
+        PhotositeError: they are not as many at both ends.
+    """
     given = node.args[4] if len(node.args) > 4 else 0
     if given == "valid":
         return 0, 0

@@ -9,7 +9,7 @@ import { colored } from "./colors.js";
  * @param {Edges} box @param {Viewport} view @param {number} dense
  * @returns {[number, number, number, number]} x, y, width, height
  */
-function onCanvas([top, left, bottom, right], view, dense) {
+export function onCanvas([top, left, bottom, right], view, dense) {
   const side = view.scale * dense;
   return [(left - view.left) * side, (top - view.top) * side, (right - left) * side, (bottom - top) * side];
 }

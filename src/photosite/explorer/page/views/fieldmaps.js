@@ -102,7 +102,7 @@ function onSheet(image) {
 }
 
 /** @param {CanvasRenderingContext2D} context @param {number} wide @param {number} high @param {number} dense */
-function hatched(context, wide, high, dense) {
+export function hatched(context, wide, high, dense) {
   context.beginPath();
   for (let at = -high; at < wide; at += 6 * dense) {
     context.moveTo(at, high);
