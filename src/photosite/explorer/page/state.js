@@ -170,8 +170,15 @@ export async function upload(file) {
   }
 }
 
-/** @param {string} name of a model to build @returns {Promise<Model>} */
+/** The models that there are or could be. */
+export const modelNames = computed(() => [
+  ...new Set([...(about.value?.models ?? []).map((one) => one.name), ...(about.value?.names ?? [])]),
+]);
+
+/** @param {string} name of a model, which is built where it is not yet @returns {Promise<Model>} */
 export async function build(name) {
+  const had = about.peek()?.models.find((one) => one.name === name);
+  if (had) return had;
   const { data } = await question("build", { name });
   const now = about.peek();
   if (now && !now.models.some((one) => one.key === data.key)) about.value = { ...now, models: [...now.models, data] };

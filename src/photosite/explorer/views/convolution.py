@@ -32,7 +32,7 @@ def convolution(workspace: Workspace, question: Question) -> Answer:
     Args:
         workspace: has the photo.
         question: as for `patch_of` and `input_planes`; `kernel`, C · K · L numbers with commas between; `rows` K;
-            `bias`; `stride`; `padding` and `mode` of it; `dilation`; the three for rows and columns, as `Question.pair`.
+            `bias`; `stride`; `padding` and `mode` of it; `dilation`; these three as `Question.pair` reads them.
     Returns:
         `y` (h, w) float64.
     Raises:

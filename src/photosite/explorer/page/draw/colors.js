@@ -57,6 +57,19 @@ export function limits(values) {
 }
 
 /**
+ * Numbers or colors as tiles; only what is made smaller is smoothed.
+ * @param {CanvasRenderingContext2D} context @param {Uint8ClampedArray} colors RGBA @param {number} rows @param {number} columns
+ * @param {number[]} box x, y, width, height
+ */
+export function drawTiles(context, colors, rows, columns, [x, y, wide, high]) {
+  const small = new OffscreenCanvas(columns, rows);
+  const paper = /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d"));
+  paper.putImageData(new ImageData(/** @type {any} */ (colors), columns, rows), 0, 0);
+  context.imageSmoothingEnabled = wide < columns;
+  context.drawImage(small, x, y, wide, high);
+}
+
+/**
  * Black or white, whichever is read on a color.
  * @param {number} r @param {number} g @param {number} b levels
  */

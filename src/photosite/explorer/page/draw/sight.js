@@ -1,6 +1,6 @@
 /** Over a photo: what a model does not get, what a place sees, and how much each tile of it speaks for a class. */
 
-import { colored } from "./colors.js";
+import { colored, drawTiles } from "./colors.js";
 
 /** @typedef {[number, number, number, number]} Edges top, left, bottom, right in the photo */
 /** @typedef {import("../math/viewport.js").Viewport} Viewport */
@@ -58,14 +58,8 @@ export function drawField(context, box, view, dense, color) {
  * @param {Edges} crop @param {Viewport} view @param {number} dense
  */
 export function drawShares(context, shares, [rows, columns], crop, view, dense) {
-  const small = new OffscreenCanvas(columns, rows);
-  const paper = /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d"));
-  const image = paper.createImageData(columns, rows);
-  colored(shares, 0, 1, "magnitude", image.data);
-  for (let i = 0; i < shares.length; i++) image.data[4 * i + 3] = 40 + 150 * shares[i]; // what says little hides little
-  paper.putImageData(image, 0, 0);
-  context.save();
-  context.imageSmoothingEnabled = false;
-  context.drawImage(small, ...onCanvas(crop, view, dense));
-  context.restore();
+  const colors = new Uint8ClampedArray(4 * rows * columns);
+  colored(shares, 0, 1, "magnitude", colors);
+  for (let i = 0; i < shares.length; i++) colors[4 * i + 3] = 40 + 150 * shares[i]; // what says little hides little
+  drawTiles(context, colors, rows, columns, onCanvas(crop, view, dense));
 }

@@ -1,12 +1,12 @@
 /** Class activation maps: which places of a value speak for a class, or why that cannot be said. */
 
 import { Superseded } from "../api.js";
-import { colored, limits } from "../draw/colors.js";
+import { colored, drawTiles, limits } from "../draw/colors.js";
 import { html, useEffect, useSignal } from "../html.js";
 import { shape, significant, whole } from "../math/format.js";
 import { drawnAs } from "../math/network.js";
 import { choose, question, route, wordsOf } from "../state.js";
-import { Canvas, Fault, Select } from "./parts.js";
+import { Canvas, Fault, Select, useAnswer } from "./parts.js";
 
 const SIDE = 112;
 
@@ -36,40 +36,24 @@ export function useActivationMap(photo, network, node) {
   const { cam = "", cls = "" } = route.value.params;
   const found = useSignal(/** @type {Explained | null} */ (null));
   const fault = useSignal("");
-  const waits = useSignal(false);
   const method = network.methods.includes(cam) && node.layout ? cam : "";
   const query = { photo: photo.key, model: network.key, node: node.name, method, class: cls };
   useEffect(() => {
     found.value = null;
     fault.value = "";
-    waits.value = !!method;
-    if (!method) return;
-    let gone = false;
-    question("activation-map", query).then(
-      ({ data, arrays }) => {
-        if (gone) return;
-        waits.value = false;
-        found.value = {
-          ...data,
-          values: /** @type {Float32Array | undefined} */ (arrays.values?.values),
-          positive: /** @type {Float32Array | undefined} */ (arrays.positive?.values),
-        };
-      },
-      (error) => {
-        if (gone || error instanceof Superseded) return;
-        waits.value = false;
-        fault.value = wordsOf(error);
-      },
-    );
-    return () => {
-      gone = true;
+  }, Object.values(query));
+  useAnswer(method && "activation-map", query, fault, (answer) => {
+    found.value = answer && {
+      ...answer.data,
+      values: answer.arrays.values?.values,
+      positive: answer.arrays.positive?.values,
     };
-  }, [photo.key, network, node.name, method, cls]);
-  return { found, fault, waits, method, query };
+  });
+  return { found, fault, method, query };
 }
 
 /** @param {{network: import("./hierarchy.js").Network, node: import("./hierarchy.js").NetNode, cam: ReturnType<typeof useActivationMap>}} props */
-export function ActivationMap({ network, node, cam: { found, fault, waits, method, query } }) {
+export function ActivationMap({ network, node, cam: { found, fault, method, query } }) {
   const one = found.value;
   /** @param {any} event */
   const typed = ({ currentTarget }) => choose({ cls: currentTarget.value.trim() });
@@ -77,7 +61,7 @@ export function ActivationMap({ network, node, cam: { found, fault, waits, metho
     <${Select} label="method" value=${method} of=${[["", "choose one"], ...network.methods.map((name) => [name, name])]}
       onChoose=${(/** @type {string} */ name) => choose({ cam: name })} />
     ${method ? html`<label class="number"><span class="label">class</span><input type="text" inputmode="numeric" placeholder="top" value=${route.value.params.cls ?? ""} onChange=${typed} /></label>` : null}
-    <span class="hint" role="status">${waits.value ? "computing …" : ""}</span></div>
+    <span class="hint" role="status">${method && !one && !fault.value ? "computing …" : ""}</span></div>
     <${Fault} words=${fault.value} />
     ${one?.refused ? html`<p class="refused"><b>No map</b> ${one.refused}</p>` : null}
     ${one?.values ? html`<${Own} one=${one} node=${node} query=${query} />` : null}
@@ -93,13 +77,9 @@ function Own({ one, node, query }) {
   const scale = SIDE / Math.max(rows, columns);
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const draw = (context, dense) => {
-    const small = new OffscreenCanvas(columns, rows);
-    const paper = /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d"));
-    const image = paper.createImageData(columns, rows);
-    colored(values, drawn.low, drawn.high, drawn.look, image.data);
-    paper.putImageData(image, 0, 0);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(small, 0, 0, columns * scale * dense, rows * scale * dense);
+    const colors = new Uint8ClampedArray(4 * rows * columns);
+    colored(values, drawn.low, drawn.high, drawn.look, colors);
+    drawTiles(context, colors, rows, columns, [0, 0, columns * scale * dense, rows * scale * dense]);
   };
   return html`<div class="camrow"><${Canvas} width=${columns * scale} height=${rows * scale} draw=${draw} reads=${[values]} label=${`${one.method} on its own grid`} />
     <div><p id="camclass">class <b>${one.class}${one.title ? `, ${one.title}` : ""}</b> · score ${significant(one.score)}</p>

@@ -1,12 +1,11 @@
 /** How far a batch's mean lies from the mean of all, by batch size: measured, and as two formulas have it. */
 
-import { Superseded } from "../api.js";
-import { html, useEffect, useSignal } from "../html.js";
+import { html, useSignal } from "../html.js";
 import { integer, word } from "../math/address.js";
 import { significant } from "../math/format.js";
-import { choose, question, route, wordsOf } from "../state.js";
+import { choose, route } from "../state.js";
 import { Chart } from "./chart.js";
-import { Fault, Select } from "./parts.js";
+import { Fault, Select, useAnswer } from "./parts.js";
 
 /** @param {{where: Record<string, string | number>}} props */
 export function BatchSize({ where }) {
@@ -14,17 +13,9 @@ export function BatchSize({ where }) {
   const found = useSignal(/** @type {any} */ (null));
   const fault = useSignal("");
   const near = useSignal(/** @type {number | null} */ (null));
-  useEffect(() => {
-    question("batch-error", where).then(
-      ({ data, arrays }) => {
-        found.value = { ...data, arrays };
-        fault.value = "";
-      },
-      (error) => {
-        if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-      },
-    );
-  }, Object.values(where));
+  useAnswer("batch-error", where, fault, (answer) => {
+    if (answer) found.value = { ...answer.data, arrays: answer.arrays };
+  });
   const now = found.value;
   if (!now) return html`<div class="batch empty-chart"><${Fault} words=${fault.value} /></div>`;
   /** @type {{sizes: number[], channels: string[], numbers: number, batches: number}} */

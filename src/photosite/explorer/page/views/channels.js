@@ -1,13 +1,13 @@
 /** The channels of a value: all of them small, one of them large, and the places where that one is strongest. */
 
-import { colored, limits } from "../draw/colors.js";
+import { colored, drawTiles, limits } from "../draw/colors.js";
 import { drawGrid } from "../draw/grid.js";
 import { outline } from "../draw/photo.js";
 import { html, useMemo } from "../html.js";
 import { shape, significant, whole } from "../math/format.js";
 import { drawnAs, fieldOf, strongest } from "../math/network.js";
 import { choose, pixelsOf } from "../state.js";
-import { Canvas, ink, useSize } from "./parts.js";
+import { arrow, Canvas, ink, useSize } from "./parts.js";
 
 /** @typedef {import("./hierarchy.js").Maps} Maps */
 /** @typedef {import("./hierarchy.js").Place} Place */
@@ -61,13 +61,7 @@ export function ChannelMap({ maps, node, values, channel, place, pinned, hover, 
   };
   /** @param {KeyboardEvent} event */
   const keyed = (event) => {
-    const step = event.shiftKey ? 10 : 1;
-    const move = /** @type {Record<string, [number, number]>} */ ({
-      ArrowUp: [-step, 0],
-      ArrowDown: [step, 0],
-      ArrowLeft: [0, -step],
-      ArrowRight: [0, step],
-    })[event.key];
+    const move = arrow(event);
     if (move) {
       hover.value = null;
       const row = Math.min(Math.max(pinned.row + move[0], 0), height - 1);
@@ -190,13 +184,9 @@ export function SmallMap({ colors, grid: [height, width] }) {
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const draw = (context, dense) => {
     if (!colors.length) return;
-    const small = new OffscreenCanvas(width, height);
-    const paper = /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d"));
-    paper.putImageData(new ImageData(/** @type {any} */ (colors), width, height), 0, 0);
     const scale = (SMALL * dense) / Math.max(height, width);
-    context.imageSmoothingEnabled = scale < 1;
     const [wide, high] = [width * scale, height * scale];
-    context.drawImage(small, (SMALL * dense - wide) / 2, (SMALL * dense - high) / 2, wide, high);
+    drawTiles(context, colors, height, width, [(SMALL * dense - wide) / 2, (SMALL * dense - high) / 2, wide, high]);
   };
   return html`<${Canvas} width=${SMALL} height=${SMALL} draw=${draw} reads=${[colors]} />`;
 }

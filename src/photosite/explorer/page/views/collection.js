@@ -7,27 +7,9 @@ import { about, choose, opened, question, wordsOf } from "../state.js";
 import { Patch } from "./channels.js";
 import { Fault } from "./parts.js";
 
-/**
- * @typedef {object} Found
- * @property {number} number in the collection
- * @property {string} photo its key, where it is open
- * @property {string} title
- * @property {number} value
- * @property {[number, number] | null} place
- * @property {boolean} whole
- */
-/**
- * @typedef {object} Answer
- * @property {string} node
- * @property {number} channel
- * @property {boolean} named
- * @property {number} of
- * @property {number} read
- * @property {boolean} ended
- * @property {string[]} left_out
- * @property {Found[]} patches
- * @property {Record<string, import("../api.js").NumberArray>} pixels
- */
+/** @typedef {{number: number, photo: string, title: string, value: number, place: [number, number] | null, whole: boolean}} Found */
+/** @typedef {{of: number, read: number, ended: boolean, left_out: string[], patches: Found[]}} Known */
+/** @typedef {Known & {node: string, channel: number, pixels: Record<string, import("../api.js").NumberArray>}} Answer */
 
 /** @param {{photo: import("../state.js").Photo, network: import("./hierarchy.js").Network, node: import("./hierarchy.js").NetNode, channel: number}} props */
 export function Collection({ photo, network, node, channel }) {

@@ -10,7 +10,7 @@ import { GALLERY, numbersOf, parseKernel } from "../math/kernels.js";
 import { choose, photo as chosen, question, route, wordsOf } from "../state.js";
 import { KernelPicker } from "./kernels.js";
 import { InputMap, lookOf, OutputMap } from "./maps.js";
-import { Choice, Fault, Select, WholeNumber } from "./parts.js";
+import { arrow, Choice, Fault, Select, useAnswer, WholeNumber } from "./parts.js";
 import { Formulas, Products } from "./products.js";
 
 const SIDES = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
@@ -60,21 +60,11 @@ export function Convolution({ photo }) {
   const where = { photo: photo.key, side, cut, ...(cut === "square" ? { cx, cy } : {}) };
   const learnedBy = choices.kernel === "layer" ? layer.value : null;
   if (learnedBy) where.model = learnedBy.model;
-  useEffect(() => {
-    question("patch", where).then(
-      ({ data, arrays }) => {
-        const {
-          shape: [height, width],
-          values,
-        } = arrays.picture;
-        patch.value = { height, width, bytes: values, table: arrays.table.values, box: data.box };
-        fault.value = "";
-      },
-      (error) => {
-        if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-      },
-    );
-  }, Object.values(where));
+  useAnswer("patch", where, fault, (found) => {
+    if (!found) return;
+    const { shape: sizes, values } = found.arrays.picture;
+    patch.value = { height: sizes[0], width: sizes[1], bytes: values, table: found.arrays.table.values };
+  });
 
   const kernel = useMemo(
     () => kernelOf(choices, learnedBy),
@@ -135,14 +125,7 @@ export function Convolution({ photo }) {
   const keyed = (event) => {
     const target = /** @type {HTMLElement} */ (event.target);
     if (!output || /INPUT|SELECT/.test(target.tagName) || target.className === "scroll") return;
-    const step = event.shiftKey ? 10 : 1;
-    const moves = /** @type {Record<string, [number, number]>} */ ({
-      ArrowLeft: [0, -step],
-      ArrowRight: [0, step],
-      ArrowUp: [-step, 0],
-      ArrowDown: [step, 0],
-    });
-    const go = moves[event.key];
+    const go = arrow(event);
     if (go) {
       const row = Math.min(Math.max(pinned.row + go[0], 0), output.height - 1);
       const column = Math.min(Math.max(pinned.column + go[1], 0), output.width - 1);

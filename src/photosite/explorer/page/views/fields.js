@@ -6,10 +6,10 @@ import { integer, word } from "../math/address.js";
 import { layersText, misfit, parseLayers, pixelsSeen, placeNear, reaches } from "../math/fields.js";
 import { shape, significant } from "../math/format.js";
 import { OWN, STACKS } from "../math/stacks.js";
-import { about, build, choose, question, route, wordsOf } from "../state.js";
+import { about, build, choose, modelNames, question, route, wordsOf } from "../state.js";
 import { FieldMap, HeatMap } from "./fieldmaps.js";
 import { LayerTable, NetworkTable } from "./layers.js";
-import { Choice, Fault, Select } from "./parts.js";
+import { arrow, Choice, Fault, Select } from "./parts.js";
 
 const SIDES = [16, 32, 48, 64, 96, 128, 160, 224, 320, 384, 512];
 const RESTS = 180; // ms until the library is asked for the gradient
@@ -118,7 +118,7 @@ function Network({ photo }) {
   const fault = useSignal("");
   const waits = useSignal("");
   const models = about.value?.models ?? [];
-  const names = [...new Set([...models.map((one) => one.name), ...(about.value?.names ?? [])])];
+  const names = modelNames.value;
   const name = names.includes(params.model ?? "") ? /** @type {string} */ (params.model) : (models[0]?.name ?? "");
   useEffect(() => {
     if (!name) return undefined;
@@ -127,7 +127,7 @@ function Network({ photo }) {
     fault.value = "";
     (async () => {
       try {
-        const model = models.find((one) => one.name === name) ?? (await build(name));
+        const model = await build(name);
         const { data } = await question("network-fields", { model: model.key });
         if (!left) found.value = { ...data, model: model.key, of: name };
       } catch (error) {
@@ -240,14 +240,7 @@ function useHeat(name, query) {
 function Pictures({ photo, unit, seen, heat, name, how }) {
   /** @param {KeyboardEvent} event */
   const keyed = (event) => {
-    const step = event.shiftKey ? 10 : 1;
-    const moves = /** @type {Record<string, [number, number]>} */ ({
-      ArrowLeft: [0, -step],
-      ArrowRight: [0, step],
-      ArrowUp: [-step, 0],
-      ArrowDown: [step, 0],
-    });
-    const go = moves[event.key];
+    const go = arrow(event);
     if (go) {
       const [y, x] = [0, 1].map((k) => Math.min(Math.max(unit.unit[k] + go[k], 0), unit.grid[k] - 1));
       choose({ y, x }, { follow: true });

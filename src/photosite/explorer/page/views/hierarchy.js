@@ -5,13 +5,13 @@ import { html, useEffect, useMemo, useSignal } from "../html.js";
 import { integer } from "../math/address.js";
 import { fixed, shape, significant, whole } from "../math/format.js";
 import { namesOf } from "../math/network.js";
-import { about, build, choose, question, route, wordsOf } from "../state.js";
+import { about, build, choose, modelNames, question, route, wordsOf } from "../state.js";
 import { ActivationMap, useActivationMap } from "./activation.js";
 import { ChannelGrid, ChannelMap, Strongest } from "./channels.js";
 import { Collection } from "./collection.js";
 import { KernelPicture } from "./kernels.js";
 import { NetworkMap } from "./network.js";
-import { Fault, Select } from "./parts.js";
+import { Fault, Select, useAnswer } from "./parts.js";
 import { Sight } from "./sight.js";
 import { Steps } from "./steps.js";
 
@@ -75,7 +75,6 @@ export function Hierarchy({ photo }) {
   const fault = useSignal("");
   const waits = useSignal("");
   const models = about.value?.models ?? [];
-  const names = [...new Set([...models.map((one) => one.name), ...(about.value?.names ?? [])])];
   const wanted = params.model ?? models[0]?.name ?? "";
   useEffect(() => {
     if (!wanted) return;
@@ -85,7 +84,7 @@ export function Hierarchy({ photo }) {
       fault.value = "";
       waits.value = wanted;
       try {
-        const model = about.peek()?.models.find((one) => one.name === wanted) ?? (await build(wanted));
+        const model = await build(wanted);
         const { data } = await question("hierarchy", { photo: photo.key, model: model.key });
         if (!gone) network.value = { ...data, key: model.key };
       } catch (error) {
@@ -109,7 +108,7 @@ export function Hierarchy({ photo }) {
     <div class="title"><h1 id="title">Hierarchy</h1>
       <p>From edges to objects: choose an operation, look at what it makes of the photo, point at a cell to see what it sees.</p></div>
     <div class="settings">
-      <${Select} label="model" value=${waits.value || wanted} of=${(wanted ? names : ["", ...names]).map((name) => [name, name || "choose one"])}
+      <${Select} label="model" value=${waits.value || wanted} of=${(wanted ? modelNames.value : ["", ...modelNames.value]).map((name) => [name, name || "choose one"])}
         onChoose=${(/** @type {string} */ name) => choose({ model: name, node: "", ch: "", row: "", col: "", all: "" })} />
       <span class="hint" role="status">${waits.value ? `reading ${waits.value} …` : found ? `${found.nodes.length} operations, for an input of ${shape(found.input_hw)}` : ""}</span>
     </div>
@@ -142,27 +141,14 @@ function Detail({ photo, network, node, onPick }) {
   const hover = useSignal(/** @type {Place | null} */ (null));
   const all = params.all === "1";
   const cam = useActivationMap(photo, network, node);
+  const query = { photo: photo.key, model: network.key, node: node.name, all: all ? 1 : 0 };
   useEffect(() => {
     hover.value = null;
-    let gone = false;
-    const query = { photo: photo.key, model: network.key, node: node.name, all: all ? 1 : 0 };
-    question("feature-maps", query).then(
-      ({ data, arrays }) => {
-        if (gone) return;
-        fault.value = "";
-        const values = Object.fromEntries(Object.entries(arrays).map(([key, one]) => [key, one.values]));
-        answer.value = { ...data, ...values };
-      },
-      (error) => {
-        if (gone || error instanceof Superseded) return;
-        answer.value = null;
-        fault.value = wordsOf(error);
-      },
-    );
-    return () => {
-      gone = true;
-    };
-  }, [photo.key, network, node, all]);
+  }, Object.values(query));
+  useAnswer("feature-maps", query, fault, (found) => {
+    const values = Object.entries(found?.arrays ?? {}).map(([key, one]) => [key, one.values]);
+    answer.value = found && { ...found.data, ...Object.fromEntries(values) };
+  });
   const maps = answer.value?.node === node.name ? answer.value : null;
   const [height, width] = maps?.grid ?? [0, 0];
   const index = Math.max(0, maps?.order?.indexOf(integer(params.ch, 0, 1 << 30, -1)) ?? 0);
@@ -197,7 +183,7 @@ function Detail({ photo, network, node, onPick }) {
       <${Strongest} photo=${photo} maps=${maps} values=${values} pinned=${pinned} onKeep=${keep} />
       <${Collection} photo=${photo} network=${network} node=${node} channel=${maps?.order?.[index] ?? -1} />
       <${ActivationMap} network=${network} node=${node} cam=${cam} />
-      ${node.reads_picture ? html`<${Learned} photo=${photo} network=${network} node=${node} channel=${maps?.order?.[index] ?? -1} />` : null}
+      ${node.reads_picture ? html`<${Learned} key=${node.name} photo=${photo} network=${network} node=${node} channel=${maps?.order?.[index] ?? -1} />` : null}
       ${grid}`
         : fault.value
           ? null
@@ -254,18 +240,9 @@ function Numbers({ node, maps }) {
 function Learned({ photo, network, node, channel }) {
   const weight = useSignal(/** @type {import("../api.js").NumberArray | null} */ (null));
   const fault = useSignal("");
-  useEffect(() => {
-    weight.value = null;
-    question("node-kernels", { photo: photo.key, model: network.key, node: node.name }).then(
-      ({ arrays }) => {
-        weight.value = arrays.weight;
-        fault.value = "";
-      },
-      (error) => {
-        if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-      },
-    );
-  }, [network, node.name]);
+  useAnswer("node-kernels", { photo: photo.key, model: network.key, node: node.name }, fault, (found) => {
+    weight.value = found?.arrays.weight ?? null;
+  });
   const found = weight.value;
   if (!found || channel < 0) return html`<${Fault} words=${fault.value} />`;
   const [count, channels, rows, columns] = found.shape;

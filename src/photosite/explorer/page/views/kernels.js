@@ -1,11 +1,11 @@
 /** Where a kernel comes from: the gallery, one's own numbers, or what a model learned. */
 
 import { Superseded } from "../api.js";
-import { colored } from "../draw/colors.js";
+import { colored, drawTiles } from "../draw/colors.js";
 import { html, useEffect, useSignal } from "../html.js";
 import { pairText } from "../math/address.js";
 import { GALLERY, kernelText, numbersOf, parseKernel } from "../math/kernels.js";
-import { about, build, choose, question, route, wordsOf } from "../state.js";
+import { about, build, choose, modelNames, question, route, wordsOf } from "../state.js";
 import { Canvas, Choice, Fault, Select, WholeNumber } from "./parts.js";
 
 /**
@@ -33,29 +33,18 @@ export function KernelPicture({ values, channels, rows, columns, side = THUMB })
   const size = rows * columns;
   /** @param {CanvasRenderingContext2D} context @param {number} dense */
   const draw = (context, dense) => {
-    const small = new OffscreenCanvas(columns, rows);
-    const paper = /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d"));
-    const image = paper.createImageData(columns, rows);
+    const colors = new Uint8ClampedArray(4 * size);
     let most = 0;
     for (let i = 0; i < channels * size; i++) most = Math.max(most, Math.abs(values[i]));
-    if (channels === 1)
-      colored(
-        Array.from({ length: size }, (_, i) => values[i]),
-        -most,
-        most,
-        "signed",
-        image.data,
-      );
+    if (channels === 1) colored(values, -most, most, "signed", colors);
     else {
       for (let i = 0; i < size; i++) {
-        for (let c = 0; c < 3; c++) image.data[4 * i + c] = 127.5 + (127.5 * values[c * size + i]) / (most || 1);
-        image.data[4 * i + 3] = 255;
+        for (let c = 0; c < 3; c++) colors[4 * i + c] = 127.5 + (127.5 * values[c * size + i]) / (most || 1);
+        colors[4 * i + 3] = 255;
       }
     }
-    paper.putImageData(image, 0, 0);
-    context.imageSmoothingEnabled = false;
     const scale = (side * dense) / Math.max(rows, columns);
-    context.drawImage(small, 0, 0, columns * scale, rows * scale);
+    drawTiles(context, colors, rows, columns, [0, 0, columns * scale, rows * scale]);
   };
   return html`<${Canvas} width=${side} height=${side} draw=${draw} reads=${[values]} />`;
 }
@@ -181,7 +170,7 @@ function Learned({ filter, layer }) {
     fault.value = "";
     waits.value = name;
     try {
-      const model = models.find((had) => had.name === name) ?? (await build(name));
+      const model = await build(name);
       const { data, arrays } = await question("first-layer", { model: model.key });
       const { shape, values } = arrays.weight;
       const weight = /** @type {Float32Array} */ (values);
@@ -206,7 +195,6 @@ function Learned({ filter, layer }) {
       waits.value = "";
     }
   };
-  const names = [...new Set([...models.map((model) => model.name), ...(about.value?.names ?? [])])];
   const now = models.find((model) => model.key === one?.model)?.name ?? "";
   useEffect(() => {
     if (!one && models[0]) take(route.peek().params.model ?? models[0].name, false);
@@ -215,7 +203,7 @@ function Learned({ filter, layer }) {
   const size = channels * rows * columns;
   const shown = all.value ? count : Math.min(count, SHOWN);
   return html`<div class="learned">
-    <div class="head"><${Select} label="model" value=${waits.value || now} of=${names.map((name) => [name, name])} onChoose=${take} />
+    <div class="head"><${Select} label="model" value=${waits.value || now} of=${modelNames.value.map((name) => [name, name])} onChoose=${take} />
       <span class="hint" role="status">${waits.value ? `reading ${waits.value} …` : one ? `${one.layer}: ${count} filters of ${channels} × ${rows} × ${columns}` : ""}</span></div>
     ${
       one

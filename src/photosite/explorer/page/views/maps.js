@@ -45,18 +45,10 @@ export function InputMap({ input, patch, kernel, options, place, hover, numbers,
   const side = cellSide(size, columns, rows);
   const colors = useMemo(() => {
     const made = new Uint8ClampedArray(4 * input.height * input.width);
-    const [red, green, blue] = [0, 1, 2].map((c) => (input.channels === 3 ? c : -1));
     for (let i = 0; i < input.height * input.width; i++) {
-      const gray = 0.299 * patch.bytes[3 * i] + 0.587 * patch.bytes[3 * i + 1] + 0.114 * patch.bytes[3 * i + 2];
-      made.set(
-        [
-          red < 0 ? gray : patch.bytes[3 * i],
-          green < 0 ? gray : patch.bytes[3 * i + 1],
-          blue < 0 ? gray : patch.bytes[3 * i + 2],
-          255,
-        ],
-        4 * i,
-      );
+      const [red, green, blue] = patch.bytes.subarray(3 * i, 3 * i + 3);
+      const gray = 0.299 * red + 0.587 * green + 0.114 * blue;
+      made.set(input.channels === 3 ? [red, green, blue, 255] : [gray, gray, gray, 255], 4 * i);
     }
     return made;
   }, [input, patch]);

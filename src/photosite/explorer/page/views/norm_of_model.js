@@ -4,7 +4,7 @@ import { Superseded } from "../api.js";
 import { html, useEffect, useSignal } from "../html.js";
 import { even } from "../math/axis.js";
 import { shape, significant } from "../math/format.js";
-import { about, build, choose, question, route, wordsOf } from "../state.js";
+import { about, build, choose, modelNames, question, route, wordsOf } from "../state.js";
 import { Fault, Select, useSize } from "./parts.js";
 
 const ROWS = /** @type {[string, string][]} */ ([
@@ -18,7 +18,7 @@ const ROWS = /** @type {[string, string][]} */ ([
 export function NormOfModel({ photo }) {
   const { params } = route.value;
   const models = about.value?.models ?? [];
-  const names = [...new Set([...models.map((one) => one.name), ...(about.value?.names ?? [])])];
+  const names = modelNames.value;
   const found = useSignal(/** @type {any} */ (null));
   const fault = useSignal("");
   const waits = useSignal("");
@@ -29,7 +29,7 @@ export function NormOfModel({ photo }) {
     fault.value = "";
     (async () => {
       try {
-        const model = models.find((one) => one.name === name) ?? (await build(name));
+        const model = await build(name);
         /** @type {Record<string, string>} */
         const chosen = params.of ? { norm: params.of } : {};
         const { data, arrays } = await question("norm-statistics", { photo: photo.key, model: model.key, ...chosen });

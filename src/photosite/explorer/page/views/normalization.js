@@ -1,15 +1,14 @@
 /** Normalization: which numbers of a block share a mean, how good a batch's mean is, and what a model's norms do. */
 
-import { Superseded } from "../api.js";
 import { colored, limits } from "../draw/colors.js";
-import { html, useEffect, useMemo, useSignal } from "../html.js";
+import { html, useMemo, useSignal } from "../html.js";
 import { integer, word } from "../math/address.js";
 import { shape, significant } from "../math/format.js";
 import { EPS, indexUnder, layoutOf, moved, normalize, NORMS, placeIn, setsOf } from "../math/normalization.js";
-import { choose, question, route, wordsOf } from "../state.js";
+import { choose, route } from "../state.js";
 import { BatchSize } from "./batch_size.js";
 import { NormOfModel } from "./norm_of_model.js";
-import { Canvas, Choice, Fault, ink, Select, useSize } from "./parts.js";
+import { arrow, Canvas, Choice, Fault, ink, Select, useAnswer, useSize } from "./parts.js";
 
 const SIDE = 256; // of the photo that the crops are taken from
 const GAP = 8;
@@ -28,17 +27,11 @@ export function Normalization({ photo }) {
   const fault = useSignal("");
   const hover = useSignal(/** @type {number | null} */ (null));
   const where = { photo: photo.key, side: SIDE, seed };
-  useEffect(() => {
-    question("normalization", where).then(
-      ({ data, arrays }) => {
-        found.value = { channels: data.channels, sizes: arrays.x.shape, values: arrays.x.values };
-        fault.value = "";
-      },
-      (error) => {
-        if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-      },
-    );
-  }, Object.values(where));
+  useAnswer("normalization", where, fault, (answer) => {
+    if (!answer) return;
+    const { shape: sizes, values } = answer.arrays.x;
+    found.value = { channels: answer.data.channels, sizes, values };
+  });
   const block = found.value;
   const deep = block?.sizes[1] ?? 6;
   const of = Array.from({ length: deep }, (_, k) => k + 1).filter((one) => deep % one === 0);
@@ -53,13 +46,7 @@ export function Normalization({ photo }) {
   /** @param {KeyboardEvent} event */
   const keyed = (event) => {
     if (!block) return;
-    const step = event.shiftKey ? 10 : 1;
-    const go = /** @type {Record<string, [number, number]>} */ ({
-      ArrowLeft: [0, -step],
-      ArrowRight: [0, step],
-      ArrowUp: [-step, 0],
-      ArrowDown: [step, 0],
-    })[event.key];
+    const go = arrow(event);
     if (go) choose({ at: moved(block.sizes, kept, ...go) }, { follow: true });
     else if (event.key === "Escape") choose({ at: "" });
     else return;

@@ -1,7 +1,38 @@
 /** What views share: choices, numbers to type, frames for canvases, and errors where they were made. */
 
+import { Superseded } from "../api.js";
 import { html, useEffect, useRef, useState } from "../html.js";
-import { theme } from "../state.js";
+import { question, theme, wordsOf } from "../state.js";
+
+/**
+ * Asks when what it asks for changes; nothing comes of an answer that nobody waits for any more.
+ * @param {string} name of the question; "" for none @param {Record<string, string | number>} query
+ * @param {import("../vendor/signals.js").Signal<string>} fault gets the words of an error, "" where there is none
+ * @param {(answer: import("../api.js").Message | null) => void} got null for an error
+ * @param {number} [rests] ms for which choices have to rest
+ */
+export function useAnswer(name, query, fault, got, rests = 0) {
+  useEffect(() => {
+    if (!name) return undefined;
+    let gone = false;
+    const timer = setTimeout(async () => {
+      let [answer, words] = [/** @type {import("../api.js").Message | null} */ (null), ""];
+      try {
+        answer = await question(name, query);
+      } catch (error) {
+        if (error instanceof Superseded) return;
+        words = wordsOf(error);
+      }
+      if (gone) return;
+      fault.value = words;
+      got(answer);
+    }, rests);
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, [name, ...Object.values(query)]);
+}
 
 /**
  * One of a few words, as buttons of which one is down.
@@ -40,6 +71,20 @@ export function Select({ label, value, of, onChoose }) {
     <select value=${value} onChange=${(/** @type {any} */ event) => onChoose(event.currentTarget.value)}>
       ${of.map(([key, words]) => html`<option key=${key} value=${key} selected=${key === value}>${words}</option>`)}
     </select></label>`;
+}
+
+/**
+ * How many rows and columns an arrow key moves by, with Shift ten; nothing for another key.
+ * @param {KeyboardEvent} event @returns {[number, number] | undefined}
+ */
+export function arrow({ key, shiftKey }) {
+  const step = shiftKey ? 10 : 1;
+  return /** @type {Record<string, [number, number]>} */ ({
+    ArrowUp: [-step, 0],
+    ArrowDown: [step, 0],
+    ArrowLeft: [0, -step],
+    ArrowRight: [0, step],
+  })[key];
 }
 
 /** @param {{words: string}} props */

@@ -5,10 +5,9 @@ import { html, useEffect, useMemo, useRef, useSignal } from "../html.js";
 import { integer, word } from "../math/address.js";
 import { shape, significant } from "../math/format.js";
 import { clamp, fit, pixelAt, reveal, zoom } from "../math/viewport.js";
-import { choose, pixelsOf, question, route, wordsOf } from "../state.js";
-import { Superseded } from "../api.js";
+import { choose, pixelsOf, route } from "../state.js";
 import { Memory } from "./memory.js";
-import { Canvas, Choice, Fault, useSize } from "./parts.js";
+import { arrow, Canvas, Choice, Fault, useAnswer, useSize } from "./parts.js";
 import { Readout } from "./readout.js";
 
 /** @typedef {import("../math/viewport.js").Viewport} Viewport */
@@ -34,19 +33,9 @@ export function Pixels({ photo }) {
   );
   const recipe = params.recipe ?? "imagenet";
   const pattern = word(params.pattern, PATTERNS, "RGGB");
-  useEffect(() => {
-    question("tensor", { photo: photo.key, recipe }).then(
-      ({ data, arrays }) => {
-        tensor.value = { ...data, x: arrays.x.values, table: arrays.table.values };
-        tensorError.value = "";
-      },
-      (error) => {
-        if (error instanceof Superseded) return;
-        tensor.value = null;
-        tensorError.value = wordsOf(error);
-      },
-    );
-  }, [photo.key, recipe]);
+  useAnswer("tensor", { photo: photo.key, recipe }, tensorError, (found) => {
+    tensor.value = found && { ...found.data, x: found.arrays.x.values, table: found.arrays.table.values };
+  });
   return html`<section class="pixels" aria-labelledby="title">
     <div class="title"><h1 id="title">Pixels</h1>
       <p>A photo is a grid of numbers. Point at a pixel to read it, scroll or double-click to come closer, click to keep it.</p></div>
@@ -180,17 +169,10 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
 
   /** @param {KeyboardEvent} event */
   const keyed = (event) => {
-    const step = event.shiftKey ? 10 : 1;
-    const moves = /** @type {Record<string, [number, number]>} */ ({
-      ArrowLeft: [-step, 0],
-      ArrowRight: [step, 0],
-      ArrowUp: [0, -step],
-      ArrowDown: [0, step],
-    });
-    const move = moves[event.key];
+    const move = arrow(event);
     if (move && view.value) {
-      const x = Math.min(Math.max(pinned.x + move[0], 0), width - 1);
-      const y = Math.min(Math.max(pinned.y + move[1], 0), height - 1);
+      const x = Math.min(Math.max(pinned.x + move[1], 0), width - 1);
+      const y = Math.min(Math.max(pinned.y + move[0], 0), height - 1);
       hover.value = null;
       choose({ x, y }, { follow: true });
       const seen = reveal(view.value, x, y, picture, frame);

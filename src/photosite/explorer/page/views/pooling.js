@@ -10,7 +10,7 @@ import { inputOf } from "../math/input.js";
 import { GALLERY, numbersOf } from "../math/kernels.js";
 import { columnsOf, reduced, shifted, TITLES, WAYS } from "../math/pooling.js";
 import { choose, question, route, wordsOf } from "../state.js";
-import { Canvas, Choice, Fault, ink, Select, useSize } from "./parts.js";
+import { Canvas, Choice, Fault, ink, Select, useAnswer, useSize } from "./parts.js";
 import { ShiftCurve } from "./shifts.js";
 
 const SIDES = [64, 96, 128, 192, 256];
@@ -29,18 +29,11 @@ export function Pooling({ photo }) {
   const patch = useSignal(/** @type {any} */ (null));
   const fault = useSignal("");
   const where = { photo: photo.key, side, cut };
-  useEffect(() => {
-    question("patch", where).then(
-      ({ arrays }) => {
-        const [height, width] = arrays.picture.shape;
-        patch.value = { height, width, bytes: arrays.picture.values };
-        fault.value = "";
-      },
-      (error) => {
-        if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-      },
-    );
-  }, Object.values(where));
+  useAnswer("patch", where, fault, (found) => {
+    if (!found) return;
+    const { shape: sizes, values } = found.arrays.picture;
+    patch.value = { height: sizes[0], width: sizes[1], bytes: values };
+  });
   const now = patch.value;
   const factor = 2 ** times;
   const numbers = useMemo(() => numbersOf(/** @type {any} */ (GALLERY.find((one) => one.key === kernel))), [kernel]);

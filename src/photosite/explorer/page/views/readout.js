@@ -1,12 +1,11 @@
 /** One pixel in every space: computed here, but for the sensor, which the library is asked for when the pointer rests. */
 
-import { Superseded } from "../api.js";
-import { html, useEffect, useSignal } from "../html.js";
+import { html, useSignal } from "../html.js";
 import { levelsToHsv, levelsToLab, levelsToLinear, levelsToYcbcr, photositeColor } from "../math/color.js";
 import { fixed, shape, significant, whole } from "../math/format.js";
 import { inputPixel } from "../math/tensor.js";
-import { choose, question, wordsOf } from "../state.js";
-import { Fault, Select, WholeNumber } from "./parts.js";
+import { choose } from "../state.js";
+import { Fault, Select, useAnswer, WholeNumber } from "./parts.js";
 
 /**
  * @typedef {object} Tensor
@@ -32,20 +31,8 @@ export function Readout({ photo, pixels, hover, pinned, tensor, recipe, pattern 
   const at = hover.value ?? pinned;
   const sensor = useSignal(/** @type {any} */ (null));
   const fault = useSignal("");
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      question("pixels", { photo: photo.key, x: at.x, y: at.y, recipe, pattern }).then(
-        ({ data }) => {
-          sensor.value = data;
-          fault.value = "";
-        },
-        (error) => {
-          if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-        },
-      );
-    }, RESTS);
-    return () => clearTimeout(timer);
-  }, [photo.key, at.x, at.y, recipe, pattern]);
+  const query = { photo: photo.key, x: at.x, y: at.y, recipe, pattern };
+  useAnswer("pixels", query, fault, (found) => (sensor.value = found?.data ?? sensor.value), RESTS);
 
   const known = sensor.value;
   const fresh = known && known.at.x === at.x && known.at.y === at.y && known.bayer.pattern === pattern ? known : null;

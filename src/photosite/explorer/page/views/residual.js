@@ -1,13 +1,12 @@
 /** Residual: one stack of layers twice, with and without shortcuts; what becomes of the signal and of the gradient. */
 
-import { Superseded } from "../api.js";
-import { html, useEffect, useSignal } from "../html.js";
+import { html, useSignal } from "../html.js";
 import { integer, word } from "../math/address.js";
 import { even } from "../math/axis.js";
 import { figure, reachOf, reading, verdict, wordOf } from "../math/depth.js";
-import { choose, question, route, wordsOf } from "../state.js";
+import { choose, route } from "../state.js";
 import { Chart } from "./chart.js";
-import { Choice, Fault, Select } from "./parts.js";
+import { Choice, Fault, Select, useAnswer } from "./parts.js";
 
 const BEGINS = /** @type {[string, string][]} */ ([
   ["he", "He: 2/D"],
@@ -30,23 +29,14 @@ export function Residual({ photo }) {
   const fault = useSignal("");
   const near = useSignal(/** @type {number | null} */ (null));
   const where = { photo: photo.key, side: SIDE, layers, width, seed };
-  useEffect(() => {
-    question("residual", { ...where, begin, norm: norm === "on" ? 1 : 0 }).then(
-      ({ data, arrays }) => {
-        const rows = Object.fromEntries(
-          Object.entries(arrays).map(([name, { shape, values }]) => [
-            name,
-            [values.subarray(0, shape[1]), values.subarray(shape[1])],
-          ]),
-        );
-        found.value = { ...data, ...rows };
-        fault.value = "";
-      },
-      (error) => {
-        if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-      },
-    );
-  }, [...Object.values(where), begin, norm]);
+  useAnswer("residual", { ...where, begin, norm: norm === "on" ? 1 : 0 }, fault, (answer) => {
+    if (!answer) return;
+    const rows = Object.entries(answer.arrays).map(([name, { shape, values }]) => [
+      name,
+      [values.subarray(0, shape[1]), values.subarray(shape[1])],
+    ]);
+    found.value = { ...answer.data, ...Object.fromEntries(rows) };
+  });
   const set = (/** @type {string} */ key) => (/** @type {string | number} */ value) =>
     choose({ [key]: value }, { follow: typeof value === "number" });
   const now = found.value;
@@ -126,22 +116,15 @@ function Numbers({ now, at, go }) {
 function Table({ where, begin, norm }) {
   const found = useSignal(/** @type {any} */ (null));
   const fault = useSignal("");
-  useEffect(() => {
-    const timer = setTimeout(
-      () =>
-        question("residual-table", where).then(
-          ({ data, arrays }) => {
-            found.value = { settings: data.settings, reach: arrays.reach.values, ...where };
-            fault.value = "";
-          },
-          (error) => {
-            if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-          },
-        ),
-      300,
-    );
-    return () => clearTimeout(timer);
-  }, Object.values(where));
+  useAnswer(
+    "residual-table",
+    where,
+    fault,
+    (answer) => {
+      if (answer) found.value = { settings: answer.data.settings, reach: answer.arrays.reach.values, ...where };
+    },
+    300,
+  );
   const rows = (found.value?.settings ?? []).map((/** @type {[string, boolean]} */ [key, normed], /** @type {number} */ k) => {
     const [plain, residual] = [0, 1].map((i) => wordOf(found.value.reach[2 * k + i], found.value.layers / 2));
     return { key, normed: normed ? "on" : "off", plain, residual, found: verdict(plain, residual) };

@@ -1,11 +1,10 @@
 /** A photo's way through a network in a few pictures, from the part that the model gets to what it says. */
 
-import { Superseded } from "../api.js";
-import { html, useEffect, useMemo, useSignal } from "../html.js";
+import { html, useMemo, useSignal } from "../html.js";
 import { shape, significant } from "../math/format.js";
-import { pixelsOf, question, wordsOf } from "../state.js";
+import { pixelsOf } from "../state.js";
 import { painted, Patch, SmallMap } from "./channels.js";
-import { Fault } from "./parts.js";
+import { Fault, useAnswer } from "./parts.js";
 
 /** @typedef {import("./hierarchy.js").NetNode} NetNode */
 /** @typedef {{model: string, channels: Map<string, {channel: number, values: Float32Array}>, largest: [number, number, string][]}} Found */
@@ -16,27 +15,16 @@ const NONE = new Float32Array(0);
 export function Steps({ photo, network, node, onPick }) {
   const answer = useSignal(/** @type {Found | null} */ (null));
   const fault = useSignal("");
-  useEffect(() => {
-    if (!network) return;
-    let gone = false;
-    question("steps", { photo: photo.key, model: network.key }).then(
-      ({ data, arrays }) => {
-        if (gone) return;
-        fault.value = "";
-        const channels = data.depths.map((/** @type {any} */ one, /** @type {number} */ i) => [
-          one.node,
-          { channel: one.channel, values: arrays[i].values },
-        ]);
-        answer.value = { model: network.key, channels: new Map(channels), largest: data.largest ?? [] };
-      },
-      (error) => {
-        if (!gone && !(error instanceof Superseded)) fault.value = wordsOf(error);
-      },
-    );
-    return () => {
-      gone = true;
-    };
-  }, [photo.key, network]);
+  const model = network?.key ?? "";
+  useAnswer(network ? "steps" : "", { photo: photo.key, model }, fault, (found) => {
+    if (!found) return;
+    const { data, arrays } = found;
+    const channels = data.depths.map((/** @type {any} */ one, /** @type {number} */ i) => [
+      one.node,
+      { channel: one.channel, values: arrays[i].values },
+    ]);
+    answer.value = { model, channels: new Map(channels), largest: data.largest ?? [] };
+  });
   const found = network && answer.value?.model === network.key ? answer.value : null;
   const loaded = pixelsOf(photo).value;
   const main = network?.nodes.filter((one) => one.main) ?? [];
