@@ -26,6 +26,9 @@ FURTHER = (
     "hierarchy?node=conv2d_1&cam=gradcam",
     "hierarchy?node=linear",
     "hierarchy?model=none",
+    "why?path=>2",
+    "why?path=>99",
+    "why?of=convolution&side=24&kernel=1,2,3,4&rows=2&channels=gray&path=>0;bias:0",
 )
 """Sides of stations that are not seen at first."""
 

@@ -95,6 +95,23 @@ def _norm(node: Node, values: Mapping[str, Any], index: Index) -> list[Term]:
     return terms
 
 
+def line_mean(node: Node, values: Mapping[str, Any], index: Index) -> list[Term]:
+    """The terms of the mean that a norm takes away from one of its numbers, and that it finds itself.
+
+    Args:
+        node: a norm, of a functional graph.
+        values: of what it reads.
+        index: of the number; of a node with several values, that of the value first.
+    """
+    call = call_of(node, values)
+    x = call["x"]
+    counted = np.zeros(x.shape, bool)
+    counted[_line_of(node.kind, call, index[len(index) - x.ndim :])] = True
+    name, share = name_of(node, "x"), 1 / int(counted.sum())
+    places = np.argwhere(counted).tolist()
+    return [Term(name, tuple(at), each, share) for at, each in zip(places, x[counted].tolist(), strict=True)]
+
+
 def _line_of(kind: str, call: Call, index: Index) -> tuple[Any, ...]:
     """The numbers whose mean and variance count for one of them."""
     if kind == "instance_norm":

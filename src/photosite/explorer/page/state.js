@@ -10,7 +10,7 @@ import { readHash, writeHash } from "./math/address.js";
 /** @typedef {{height: number, width: number, bytes: Uint8Array}} Pixels */
 /** @typedef {{small: Pixels | null, whole: Pixels | null, range: number[] | null, error: string}} Loaded */
 
-export const VIEWS = ["pixels", "convolution", "pooling", "fields", "hierarchy", "residual", "normalization", "tokens"];
+export const VIEWS = ["pixels", "convolution", "pooling", "fields", "hierarchy", "residual", "normalization", "tokens", "why"];
 
 /** The token came in the address; it stays with the tab and leaves the address. */
 const token = (() => {

@@ -26,6 +26,7 @@ from photosite.explorer.views.stack import stack_field
 from photosite.explorer.views.steps import steps
 from photosite.explorer.views.tensor import tensor
 from photosite.explorer.views.top_patches import collected, patches
+from photosite.explorer.views.why import why
 
 VIEWS: Mapping[str, View] = {
     "activation-map": activation_map,
@@ -55,5 +56,6 @@ VIEWS: Mapping[str, View] = {
     "tensor": tensor,
     "token": token,
     "token-map": token_map,
+    "why": why,
 }
 """By the names that a page calls them."""

@@ -41,7 +41,7 @@ def convolution(workspace: Workspace, question: Question) -> Answer:
     """
     picture, _ = patch_of(workspace, question)
     x = input_planes(workspace, question, picture)
-    weight = _weight(question, len(x))
+    weight = weight_of(question, len(x))
     down, across = question.pair("padding", 0, 64, 0)
     mode = PADDINGS[question.choice("mode", tuple(PADDINGS), "zero")]
     y = conv(
@@ -75,7 +75,7 @@ def input_planes(workspace: Workspace, question: Question, picture: Picture) -> 
     return planes / (255.0 if numbers == "unit" else 1.0)
 
 
-def _weight(question: Question, channels: int) -> Array:
+def weight_of(question: Question, channels: int) -> Array:
     """(1, C, K, L) of the numbers in the question."""
     text, rows = question.text("kernel"), question.integer("rows", 1, KERNEL_AT_MOST)
     try:

@@ -20,8 +20,9 @@ SIZES = tuple(2**power for power in range(10))
 """Batch sizes whose means are compared."""
 BATCHES = 400
 """Batches of each size."""
+LUMA = np.array([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)
 _SOBEL = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-_KERNELS = np.stack([_SOBEL, _SOBEL.T, np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])])[:, None]
+KERNELS = np.stack([_SOBEL, _SOBEL.T, np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])])[:, None]
 
 
 def normalization(workspace: Workspace, question: Question) -> Answer:
@@ -34,9 +35,8 @@ def normalization(workspace: Workspace, question: Question) -> Answer:
         `x` (B, C, H, W) float64; the channels' names.
     """
     planes = _planes(patch_of(workspace, question)[0])
-    high, wide = _crop(planes)
-    rng = np.random.default_rng([question.integer("seed", 0, 9, 0), 3])
-    tops, lefts = _corners(planes, PICTURES, rng)
+    size_hw = (planes.shape[1], planes.shape[2])
+    tops, lefts, (high, wide) = corners_of(size_hw, PICTURES, question.integer("seed", 0, 9, 0))
     block = [planes[:, top : top + high, left : left + wide] for top, left in zip(tops, lefts, strict=True)]
     return pack({"channels": CHANNELS}, {"x": np.stack(block)})
 
@@ -88,11 +88,27 @@ def error_of_means(planes: Array, seed: int) -> tuple[Array, Array, Array, int]:
     return np.array(measured), single / (roots * (high * wide) ** 0.5), means.std((1, 2)) / roots, high * wide
 
 
+def corners_of(
+    size_hw: tuple[int, int], count: int, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], tuple[int, int]]:
+    """Rows and columns where the block's crops begin, and their size.
+
+    Args:
+        size_hw: of the patch.
+        count: of crops.
+        seed: of their places.
+    """
+    crop = min(CROP, size_hw[0]), min(CROP, size_hw[1])
+    rng = np.random.default_rng([seed, 3])
+    tops, lefts = (rng.integers(side - own + 1, size=count) for side, own in zip(size_hw, crop, strict=True))
+    return tops, lefts, crop
+
+
 def _planes(picture: Picture) -> Array:
     """(6, h, w): levels as shares of one, and three kernels over their luma, the border repeated."""
     shares = np.moveaxis(picture / 255.0, -1, 0)
-    luma = np.tensordot(np.array([0.299, 0.587, 0.114]), shares, 1)[None]
-    return np.concatenate([shares, conv(padded(luma, (1, 1, 1, 1), "replicate"), _KERNELS)])
+    luma = np.tensordot(LUMA[0, :, 0, 0], shares, 1)[None]
+    return np.concatenate([shares, conv(padded(luma, (1, 1, 1, 1), "replicate"), KERNELS)])
 
 
 def _crop(planes: Array) -> tuple[int, int]:

@@ -58,33 +58,11 @@ def patch_embedding(workspace: Workspace, question: Question) -> Answer:
         UnknownNameError: no such photo or model.
     """
     photo = workspace.photo(question.text("photo"))
-    model = _model(workspace, question.text("model", ""))
-    own, words = None, ""
-    if model is not None:
-        try:
-            own = workspace.once(
-                ("patches of", model.key), lambda: learned(workspace, model), lambda e: e.weight.nbytes
-            )
-        except PhotositeError as error:
-            words = f"; {error}"
-    question.check()
-    recipe = model.recipe if model is not None and model.recipe is not None else RECIPES["imagenet"]
-    planes = np.moveaxis(model_input(workspace, photo, recipe)[0], recipe.layout.index("C") - 1, 0)
-    x = planes if recipe.channel_order == "RGB" else planes[::-1]
+    used = used_embedding(workspace, question)
+    model, recipe, x, embedding, side, its = used.model, used.recipe, used.x, used.embedding, used.side, used.its
     height, width = x.shape[1:]
+    filters, chosen = len(embedding.weight), used.filter
     most = min(SIDES[1], height, width)
-    its = 0 if own is None else own.weight.shape[2]
-    side = question.integer("patch", SIDES[0], most, its or min(16, most))
-    if model is not None and own is not None and its == side:
-        embedding = own
-        words = f"{model.name} learned {len(own.weight)} filters of 3 × {side} × {side}: {own.layer}"
-    else:
-        embedding = random_embedding(side)
-        words = f"{RANDOM_FILTERS} random filters, seed 0{words}" + (
-            f"; the model's own are {its} × {its}" if its else ""
-        )
-    filters = len(embedding.weight)
-    chosen = min(question.integer("filter", 0, 1 << 20, 0), filters - 1)
 
     def make() -> tuple[Array, Array]:
         convolved = conv(x.astype(np.float64), embedding.weight, embedding.bias, stride=side)
@@ -104,7 +82,7 @@ def patch_embedding(workspace: Workspace, question: Question) -> Answer:
             "filters": filters,
             "own": its,
             "even": [one for one in range(SIDES[0], most + 1) if height % one == width % one == 0],
-            "words": words,
+            "words": used.words,
             "agreement": f"photosite.ops.conv, and a product of {rows * columns} rows by {filters} × {3 * side**2} "
             f"weights: largest difference {difference:.2g}, of numbers up to {size:.3g}",
             "left": _left(height, width, side),
@@ -119,6 +97,62 @@ def patch_embedding(workspace: Workspace, question: Question) -> Answer:
             "by_rows": by_rows[chosen],
         },
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Used:
+    """What a question about patches is answered with.
+
+    Attributes:
+        model: whose patch embedding it may be; None for none.
+        recipe: of the input.
+        x: (3, H, W) float32, the input, channels red, green, blue.
+        embedding: the weights.
+        side: of a patch.
+        its: side of the model's own patches; 0 where it has none.
+        filter: that is looked at.
+        words: whose weights these are.
+    """
+
+    model: Model | None
+    recipe: Recipe
+    x: npt.NDArray[np.float32]
+    embedding: Embedding
+    side: int
+    its: int
+    filter: int
+    words: str
+
+
+def used_embedding(workspace: Workspace, question: Question) -> Used:
+    """Input and weights of a question, as for `patch_embedding`."""
+    photo = workspace.photo(question.text("photo"))
+    model = _model(workspace, question.text("model", ""))
+    own, words = None, ""
+    if model is not None:
+        try:
+            own = workspace.once(
+                ("patches of", model.key), lambda: learned(workspace, model), lambda e: e.weight.nbytes
+            )
+        except PhotositeError as error:
+            words = f"; {error}"
+    question.check()
+    recipe = model.recipe if model is not None and model.recipe is not None else RECIPES["imagenet"]
+    planes = np.moveaxis(model_input(workspace, photo, recipe)[0], recipe.layout.index("C") - 1, 0)
+    x = planes if recipe.channel_order == "RGB" else planes[::-1]
+    most = min(SIDES[1], *x.shape[1:])
+    its = 0 if own is None else own.weight.shape[2]
+    side = question.integer("patch", SIDES[0], most, its or min(16, most))
+    if model is not None and own is not None and its == side:
+        embedding = own
+        words = f"{model.name} learned {len(own.weight)} filters of 3 × {side} × {side}: {own.layer}"
+    else:
+        embedding = random_embedding(side)
+        words = f"{RANDOM_FILTERS} random filters, seed 0{words}" + (
+            f"; the model's own are {its} × {its}" if its else ""
+        )
+    chosen = min(question.integer("filter", 0, 1 << 20, 0), len(embedding.weight) - 1)
+    return Used(model, recipe, x, embedding, side, its, chosen, words)
 
 
 def _model(workspace: Workspace, name: str) -> Model | None:
@@ -184,7 +218,11 @@ def learned(workspace: Workspace, model: Model) -> Embedding:
     Raises:
         PhotositeError: the first convolution that reads the picture is none, or there is no such convolution.
     """
-    found = layer_weights(model.network, workspace.graph(model))
+    graph = workspace.graph(model)
+    try:
+        found = layer_weights(model.network, graph)
+    except PhotositeError as error:
+        raise PhotositeError(f"{model.name}: no convolution reads the picture itself") from error
     pictures = found.picture_kernels
     kernel, padding = pictures.shape[2:], (0,) * (pictures.ndim - 2)
     if found.node.kind == "conv2d":
@@ -195,10 +233,9 @@ def learned(workspace: Workspace, model: Model) -> Embedding:
         or {*padding} != {0}
         or not SIDES[0] <= kernel[0] <= SIDES[1]
     ):
-        said = " × ".join(map(str, kernel)), " × ".join(map(str, found.stride))
-        raise PhotositeError(
-            f"{model.name}: {found.name} has a kernel of {said[0]} and a stride of {said[1]}: no patches"
-        )
+        of = (("kernel", kernel), ("stride", found.stride), ("padding", padding))
+        said = ", ".join(f"{name} {' × '.join(map(str, sizes))}" for name, sizes in of)
+        raise PhotositeError(f"{model.name}: {found.name} makes no patches, {said}")
     if model.recipe is not None and model.recipe.channel_order == "BGR":
         pictures = pictures[:, ::-1]
     bias = bias_of(model, found.node)

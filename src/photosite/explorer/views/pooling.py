@@ -37,7 +37,7 @@ def pooling(workspace: Workspace, question: Question) -> Answer:
     left = question.integer("left", 0, picture.shape[1] - 1, 0)
     width = question.integer("width", 1, picture.shape[1] - left, picture.shape[1] - left)
     times = question.integer("times", 1, 3, 1)
-    kernel = _kernel(question)
+    kernel = kernel_of(question)
     made = {}
     for way in WAYS:
         x = planes[:, :, left : left + width]
@@ -68,7 +68,8 @@ def halved(x: Array, way: str, kernel: Array) -> Array:
     return conv(x, BLUR, stride=2)
 
 
-def _kernel(question: Question) -> Array:
+def kernel_of(question: Question) -> Array:
+    """(1, 1, 3, 3) of the numbers in the question."""
     try:
         values = [float(word) for word in question.text("kernel", "0,0,0,0,1,0,0,0,0").split(",")]
     except ValueError:

@@ -63,3 +63,16 @@ export function drawShares(context, shares, [rows, columns], crop, view, dense) 
   for (let i = 0; i < shares.length; i++) colors[4 * i + 3] = 40 + 150 * shares[i]; // what says little hides little
   drawTiles(context, colors, rows, columns, onCanvas(crop, view, dense));
 }
+
+/**
+ * Parts of a photo in colors, with what lies below shining through.
+ * @param {CanvasRenderingContext2D} context @param {{box: Edges, color: string}[]} regions @param {Viewport} view
+ * @param {number} dense
+ */
+export function drawRegions(context, regions, view, dense) {
+  for (const { box, color } of regions) {
+    const [x, y, width, height] = onCanvas(box, view, dense);
+    context.fillStyle = color;
+    context.fillRect(x + 0.5, y + 0.5, Math.max(width - 1, 1), Math.max(height - 1, 1));
+  }
+}

@@ -67,3 +67,15 @@ export function reveal(view, x, y, picture, frame) {
   const top = Math.min(Math.max(view.top, y + 1 - down), y);
   return clamp({ scale: view.scale, left, top }, picture, frame);
 }
+
+/** A box with room around it; null for a box that takes half of the picture or more.
+ * @param {ArrayLike<number>} box top, left, bottom, right @param {Size} picture @param {Size} frame
+ * @returns {Viewport | null}
+ */
+export function around(box, picture, frame) {
+  const [high, wide] = [Math.max(box[2] - box[0], 3), Math.max(box[3] - box[1], 3)];
+  if (high > picture.height / 2 && wide > picture.width / 2) return null;
+  const scale = Math.min(frame.width / (wide * 1.8), frame.height / (high * 1.8), CLOSEST);
+  const left = (box[1] + box[3] - frame.width / scale) / 2;
+  return { scale, left, top: (box[0] + box[2] - frame.height / scale) / 2 };
+}

@@ -8,6 +8,7 @@ import { shape, significant, whole } from "../math/format.js";
 import { drawnAs, fieldOf, strongest } from "../math/network.js";
 import { choose, pixelsOf } from "../state.js";
 import { arrow, Canvas, ink, useSize } from "./parts.js";
+import { modelOf, Why } from "./why_link.js";
 
 /** @typedef {import("./hierarchy.js").Maps} Maps */
 /** @typedef {import("./hierarchy.js").Place} Place */
@@ -88,7 +89,8 @@ export function ChannelMap({ maps, node, values, channel, place, pinned, hover, 
     </div>
     <figcaption>channel ${channel} · ${shape([height, width])} ${node.dtype} · ${values.length ? `${significant(low)} … ${significant(high)}` : "…"}
       <span class="scale"><i class=${`ramp ${drawn.look}`}></i>${significant(drawn.low)} … ${significant(drawn.high)}</span></figcaption>
-    <p class="cellvalue" id="cell">row ${place.row}, column ${place.column} <output class="num">${value === undefined ? "…" : significant(value, 6)}</output></p>
+    <p class="cellvalue" id="cell">row ${place.row}, column ${place.column} <output class="num">${value === undefined ? "…" : significant(value, 6)}</output>
+      ${value === undefined ? null : html`<${Why} subject=${{ of: "model", ...modelOf(), path: `${node.name}@${channel},${place.row},${place.column}` }} />`}</p>
     <p class="hint" id="field">${seen(maps, place)}</p>
   </figure>`;
 }

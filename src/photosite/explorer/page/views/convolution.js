@@ -12,6 +12,7 @@ import { KernelPicker } from "./kernels.js";
 import { InputMap, lookOf, OutputMap } from "./maps.js";
 import { arrow, Choice, Fault, Select, useAnswer, WholeNumber } from "./parts.js";
 import { Formulas, Products } from "./products.js";
+import { Why } from "./why_link.js";
 
 const SIDES = [8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 const MOST = 64; // of stride, padding and dilation, as the library's half has it
@@ -172,7 +173,8 @@ export function Convolution({ photo }) {
     ${
       window && kernel && input && output
         ? html`<div class=${kernel.columns > 5 ? "numbers wide" : "numbers"}>
-      <div class="scroll" tabindex="0" role="region" aria-label="Products under the kernel"><${Products} window=${window} kernel=${kernel} /></div>
+      <div class="scroll" tabindex="0" role="region" aria-label="Products under the kernel"><${Products} window=${window} kernel=${kernel} />
+        <p class="openit">row ${at.row}, column ${at.column} of the output <${Why} label="Why this value?" what="" subject=${{ of: "convolution", ...asked(where, kernel, options, numbers), path: `output:0,0,${at.row},${at.column}` }} /></p></div>
       <div><${Formulas} input=${input} kernel=${kernel} options=${options} height=${output.height} width=${output.width}
         filters=${learnedBy?.shape[0] ?? 1} hasBias=${learnedBy?.has_bias ?? kernel.bias !== 0} />
         <${Agreement} where=${where} kernel=${kernel} options=${options} numbers=${numbers} output=${output} /></div></div>`
@@ -275,6 +277,26 @@ function kernelOf({ kernel, typed, filter, channels }, layer) {
   };
 }
 
+/**
+ * A convolution as the library is asked for it.
+ * @param {Record<string, string | number>} where @param {import("../math/convolution.js").Kernel} kernel
+ * @param {import("../math/convolution.js").Options} options @param {string} numbers @returns {Record<string, string | number>}
+ */
+function asked(where, { channels, values, rows, bias }, { stride, padding, mode, dilation }, numbers) {
+  return {
+    ...where,
+    channels: channels === 3 ? "rgb" : "gray",
+    numbers,
+    kernel: values.join(","),
+    rows,
+    bias,
+    stride: pairText(stride),
+    padding: pairText(padding),
+    mode,
+    dilation: pairText(dilation),
+  };
+}
+
 /** @param {any} props whether the library finds the same numbers */
 function Agreement({ where, kernel, options, numbers, output }) {
   const found = useSignal(/** @type {{words: string, bad: boolean}} */ ({ words: "", bad: false }));
@@ -291,18 +313,7 @@ function Agreement({ where, kernel, options, numbers, output }) {
     }
     const timer = setTimeout(async () => {
       try {
-        const { arrays } = await question("convolution", {
-          ...where,
-          channels: kernel.channels === 3 ? "rgb" : "gray",
-          numbers,
-          kernel: words,
-          rows: kernel.rows,
-          bias: kernel.bias,
-          stride: pairText(options.stride),
-          padding: pairText(options.padding),
-          mode: options.mode,
-          dilation: pairText(options.dilation),
-        });
+        const { arrays } = await question("convolution", asked(where, kernel, options, numbers));
         const theirs = arrays.y.values;
         let [most, size] = [theirs.length === output.values.length ? 0 : Infinity, 1];
         for (let i = 0; i < theirs.length; i++) {

@@ -13,6 +13,7 @@ import { KernelPicture } from "./kernels.js";
 import { NetworkMap } from "./network.js";
 import { Fault, Select, useAnswer } from "./parts.js";
 import { Sight } from "./sight.js";
+import { modelOf, Why } from "./why_link.js";
 import { Steps } from "./steps.js";
 
 /**
@@ -231,7 +232,7 @@ function Numbers({ node, maps }) {
   const most = Math.max(...maps.largest.map(([, value]) => Math.abs(value)), 1e-30);
   return html`<p class="hint">It holds no map of places. Its largest of ${whole(node.shape.reduce((a, b) => a * b, 1))} numbers${maps.range ? `, ${significant(maps.range[0])} … ${significant(maps.range[1])}` : ""}:</p>
     <table class="largest" aria-label="Largest numbers"><tbody>${maps.largest.map(
-      ([index, value, title]) => html`<tr key=${index}><th class="num">${index}</th><td>${title}</td><td class="num">${fixed(value, 4)}</td>
+      ([index, value, title]) => html`<tr key=${index}><th class="num">${index}</th><td>${title}</td><td class="num">${fixed(value, 4)}<${Why} what=${`of ${title || `number ${index}`}`} subject=${{ of: "model", ...modelOf(), path: `${node.name}#${index}` }} /></td>
       <td><svg width="120" height="10" aria-hidden="true"><rect class="barfill" width=${Math.max(0, (120 * value) / most)} height="10" rx="2" /></svg></td></tr>`,
     )}</tbody></table>`;
 }

@@ -9,6 +9,7 @@ import { choose, route } from "../state.js";
 import { BatchSize } from "./batch_size.js";
 import { NormOfModel } from "./norm_of_model.js";
 import { arrow, Canvas, Choice, Fault, ink, Select, useAnswer, useSize } from "./parts.js";
+import { Why } from "./why_link.js";
 
 const SIDE = 256; // of the photo that the crops are taken from
 const GAP = 8;
@@ -69,7 +70,8 @@ export function Normalization({ photo }) {
         name="before" onKeep=${(/** @type {number} */ one) => choose({ at: one })} />
       <${Block} block=${block} values=${done.result} sets=${sets} at=${at} hover=${hover} keyed=${keyed}
         name="normalized" onKeep=${(/** @type {number} */ one) => choose({ at: one })} /></div>
-      <${Readout} block=${block} sets=${sets} done=${done} at=${at} norm=${norm} />`
+      <${Readout} block=${block} sets=${sets} done=${done} at=${at} norm=${norm}
+        subject=${{ of: "normalization", side: SIDE, seed, norm, groups }} />`
         : html`<p class="maps empty hint"></p>`
     }
     <${BatchSize} where=${where} />
@@ -168,7 +170,7 @@ function outlines(context, { sizes, sets, set, layout, dense, color }) {
 }
 
 /** @param {any} props the marked number, what it shares, and what becomes of it */
-function Readout({ block, sets, done, at, norm }) {
+function Readout({ block, sets, done, at, norm, subject }) {
   const { b, c, y, x } = placeIn(block.sizes, at);
   const set = sets[at];
   const value = block.values[at];
@@ -179,5 +181,6 @@ function Readout({ block, sets, done, at, norm }) {
     <dt>shares with</dt><dd><span id="shared">${done.count[set]}</span> numbers: mean <span id="mean">${significant(mean)}</span>,
       variance <span id="variance">${significant(variance)}</span>, mean square <span id="square">${significant(square)}</span></dd>
     <dt>${norm === "rms" ? "x / √(mean of x² + ε)" : "(x − mean) / √(variance + ε)"}</dt>
-    <dd>${norm === "rms" ? significant(value) : html`(${significant(value)} ${signed(mean)})`} / √(${significant(norm === "rms" ? square : variance)} + ${significant(EPS)}) =${" "}<b id="result">${significant(done.result[at])}</b></dd></dl>`;
+    <dd>${norm === "rms" ? significant(value) : html`(${significant(value)} ${signed(mean)})`} / √(${significant(norm === "rms" ? square : variance)} + ${significant(EPS)}) =${" "}<b id="result">${significant(done.result[at])}</b>
+      <${Why} subject=${{ ...subject, path: `output:${[b, c, y, x].join(",")}` }} /></dd></dl>`;
 }

@@ -12,6 +12,7 @@ import { rowOf } from "../math/tokens.js";
 import { about, choose, question, route, wordsOf } from "../state.js";
 import { Board } from "./board.js";
 import { Canvas, Fault, ink, Select, useSize, WholeNumber } from "./parts.js";
+import { Why } from "./why_link.js";
 
 const AMBER = "#f2b84b";
 const HIGHEST = 448;
@@ -169,5 +170,6 @@ function Equality({ now, at }) {
       <dt>convolution, kernel ${side}, stride ${side}</dt><dd><b>${significant(ways[0], 10)}</b></dd>
       <dt>row · weights + bias</dt><dd><b>${significant(ways[1], 10)}</b> = ${significant(ways[1] - bias, 6)} + ${significant(bias)}</dd>
       <dt>largest difference</dt><dd><span id="most">${significant(Math.max(...ways) - Math.min(...ways), 2)}</span>, of both here and both by the library</dd></dl>
+    <p class="openit"><${Why} label="Why this value?" what=${`row ${at[0]}, column ${at[1]}`} subject=${{ of: "patch", model: now.model, patch: side, filter: now.filter, path: `output:0,0,${at.join()}` }} /></p>
     <p class="fine agreement">${now.agreement}</p></div>`;
 }

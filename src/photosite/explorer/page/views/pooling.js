@@ -12,6 +12,7 @@ import { columnsOf, reduced, shifted, TITLES, WAYS } from "../math/pooling.js";
 import { choose, question, route, wordsOf } from "../state.js";
 import { Canvas, Choice, Fault, ink, Select, useAnswer, useSize } from "./parts.js";
 import { ShiftCurve } from "./shifts.js";
+import { openWhy, Why } from "./why_link.js";
 
 const SIDES = [64, 96, 128, 192, 256];
 const MOST = 16; // pixels that the photo is shifted by
@@ -93,7 +94,8 @@ export function Pooling({ photo }) {
         <input type="range" min="0" max=${MOST} value=${shift} aria-label="Shift of the photo, in pixels" onInput=${(/** @type {any} */ event) => move(Number(event.currentTarget.value))} />
         <span class="num where">photo shifted by ${shift} of ${MOST} px, ${significant(shift / factor)} places of the output</span></div>
       <div class="ways" tabindex="0" role="group" aria-label="Six outputs. Left and right arrow keys shift the photo by one pixel, with Shift by ten.">
-        ${all.map((one) => html`<${Output} key=${one.way} way=${one.way} here=${one.shifts[shift]} show=${show} shift=${shift} />`)}</div>
+        ${all.map((one) => html`<${Output} key=${one.way} way=${one.way} here=${one.shifts[shift]} show=${show} shift=${shift}
+          subject=${{ of: "pooling", side, cut, left: shift, width: room, times, kernel: numbers.join(",") }} />`)}</div>
       <${ShiftCurve} all=${all} shift=${shift} factor=${factor} onMove=${move} />
       <${Agreement} where=${where} shift=${shift} width=${room} times=${times} numbers=${numbers} all=${all} />`
         : html`<p class="maps empty hint"></p>`
@@ -102,7 +104,7 @@ export function Pooling({ photo }) {
 }
 
 /** @param {any} props */
-function Output({ way, here, show, shift }) {
+function Output({ way, here, show, shift, subject }) {
   const [frame, size] = useSize();
   const { z, error, spread, change, unexplained } = here;
   const map = show === "output" ? z : error;
@@ -123,11 +125,20 @@ function Output({ way, here, show, shift }) {
     drawGrid(context, grid, dense, { paper: ink("--paper"), rule: ink("--rule") });
   };
   const { title, what } = TITLES[way];
+  const at = (/** @type {number} */ row, /** @type {number} */ column) => ({ ...subject, way, path: `output:0,0,${row},${column}` });
+  /** @param {MouseEvent} event the number under the pointer is opened */
+  const opened = (event) => {
+    const box = /** @type {Element} */ (event.currentTarget).getBoundingClientRect();
+    const [row, column] = [event.clientY - box.top, event.clientX - box.left].map((one) => Math.floor(one / cell));
+    if (show === "output" && row < z.height && column < z.width) openWhy(at(row, column));
+  };
   return html`<figure class="way" ref=${frame} data-way=${way}>
     <h2>${title}</h2><p class="hint">${what}</p>
-    <${Canvas} width=${map.width * cell} height=${map.height * cell} draw=${draw} reads=${[values, cell, low, high]} label=${`${title}, ${map.height} by ${map.width}`} />
+    <div class=${show === "output" ? "stack" : ""} onClick=${opened} title=${show === "output" ? "Click a number to open it" : ""}>
+      <${Canvas} width=${map.width * cell} height=${map.height * cell} draw=${draw} reads=${[values, cell, low, high]} label=${`${title}, ${map.height} by ${map.width}`} /></div>
     <figcaption>${shape([map.height, map.width])} float64 · ${significant(found.low, 3)} … ${significant(found.high, 3)} <span class="scale"><i class=${`ramp ${signed ? "signed" : "gray"}`}></i>${significant(low, 3)} … ${significant(high, 3)}${show === "output" ? "" : " σ"}</span></figcaption>
-    <p class="num figures"><span>changed <b data-change>${change === null ? "–" : fixed(change, 3)}</b></span> <span>not explained <b class="lit" data-unexplained>${unexplained === null ? (shift ? "–" : "– at no shift") : `${fixed(100 * unexplained, 1)} %`}</b></span></p>
+    <p class="num figures"><span>changed <b data-change>${change === null ? "–" : fixed(change, 3)}</b></span> <span>not explained <b class="lit" data-unexplained>${unexplained === null ? (shift ? "–" : "– at no shift") : `${fixed(100 * unexplained, 1)} %`}</b></span>
+      <${Why} label="Why the middle one?" what=${`of ${title}`} subject=${at(z.height >> 1, z.width >> 1)} /></p>
   </figure>`;
 }
 

@@ -6,6 +6,7 @@ import { fixed, shape, significant, whole } from "../math/format.js";
 import { inputPixel } from "../math/tensor.js";
 import { choose } from "../state.js";
 import { Fault, Select, useAnswer, WholeNumber } from "./parts.js";
+import { Why } from "./why_link.js";
 
 /**
  * @typedef {object} Tensor
@@ -108,6 +109,7 @@ function InTensor({ at, levels, tensor, recipe }) {
         unit=""
         values=${there ? fixedAll(order(there, tensor), 3) : tensor ? ["–", "–", "–"] : null} tint=${tensor?.channel_order !== "BGR"} />
     </tbody></table>
+    ${place ? html`<p class="fine">Why these values?${[0, 1, 2].map((c) => html`<${Why} key=${c} label=${`c = ${c}`} what=${`Why x[0, ${c}, ${place[0]}, ${place[1]}]?`} subject=${{ of: "input", recipe, path: `input:${(tensor.layout === "BHWC" ? [0, ...place, c] : [0, c, ...place]).join(",")}` }} />`)}</p>` : null}
     <p class="fine">${
       tensor && !place
         ? "This pixel lies outside of what the recipe keeps: no number of the input stands for it."

@@ -25,6 +25,8 @@ import { Canvas, Fault } from "./parts.js";
 import { Pixels } from "./pixels.js";
 import { Pooling } from "./pooling.js";
 import { Residual } from "./residual.js";
+import { WhyThisValue } from "./why.js";
+import { whyByKey } from "./why_link.js";
 import { Tokens } from "./tokens.js";
 
 const STATIONS = [
@@ -36,6 +38,7 @@ const STATIONS = [
   { view: "normalization", title: "Normalization", line: "which numbers share a mean", View: Normalization },
   { view: "residual", title: "Residual", line: "what a shortcut carries", View: Residual },
   { view: "tokens", title: "Patches and tokens", line: "what a language model reads", View: Tokens },
+  { view: "why", title: "Why this value", line: "where a number comes from", View: WhyThisValue },
 ];
 const THEMES = ["auto", "light", "dark"];
 
@@ -47,6 +50,10 @@ export function Shell() {
     document.title = `${station.title} · photosite`;
     document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [station.title]);
+  useEffect(() => {
+    document.addEventListener("keydown", whyByKey);
+    return () => document.removeEventListener("keydown", whyByKey);
+  }, []);
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the picture</a>
     <nav aria-label="Stations">
       <a class="brand" href="#/pixels" aria-label="photosite" onClick=${(/** @type {MouseEvent} */ event) => follow(event, routeOf("pixels"))}>
