@@ -8,6 +8,7 @@ import { shape, significant } from "../math/format.js";
 import { OWN, STACKS } from "../math/stacks.js";
 import { about, build, choose, modelNames, question, route, wordsOf } from "../state.js";
 import { FieldMap, HeatMap } from "./fieldmaps.js";
+import { Why } from "./why_link.js";
 import { LayerTable, NetworkTable } from "./layers.js";
 import { arrow, Choice, Fault, Select } from "./parts.js";
 
@@ -186,7 +187,8 @@ function Network({ photo }) {
         ? html`<${Pictures} photo=${photo} unit=${unit} seen=${null} heat=${heat.value} name=${one.name} how="" />
         <div class="transport"><input type="range" min="1" max=${rows.length} value=${at} aria-label="Layer"
           onInput=${(/** @type {any} */ event) => choose({ at: event.currentTarget.value, y: "", x: "" }, { follow: true })} />
-          <span class="num where">${one.name}: sees ${shape(one.size)}, jump ${significant(one.jump[0])}</span></div>`
+          <span class="num where">${one.name}: sees ${shape(one.size)}, jump ${significant(one.jump[0])}</span>
+          <${Why} label="Why its first channel's number?" what="" subject=${{ of: "model", model: name, path: `${one.node}@0,${row},${column}` }} /></div>`
         : html`<p class="maps empty hint">${waits.value ? "The model is being read; the first time takes a few seconds." : ""}</p>`
     }
     ${now ? html`<${NetworkTable} rows=${rows} at=${at} />` : null}`;
