@@ -117,7 +117,7 @@ function Apart({ found, list, hover, onUp, onOpen }) {
       ${found.why_not ? html`<p class="theend" id="ends">${found.why_not}</p>` : null}</div>
     ${
       count
-        ? html`<div class="head"><p class="num" id="whysum">${isSum ? html`sum of all ${whole(count)} terms = <b title=${String(made)}>${significant(made)}</b>, left over <span title=${String(residual)}>${significant(residual ?? 0, 2)}</span>` : `a function of ${whole(count)} numbers, those first that move it most`}</p>
+        ? html`<div class="head"><p class="num" id="whysum">${isSum ? html`${count > 1 ? `sum of all ${whole(count)} terms` : "its one term"} = <b title=${String(made)}>${significant(made)}</b>, left over <span title=${String(residual)}>${significant(residual ?? 0, 2)}</span>` : `a function of ${whole(count)} numbers, those first that move it most`}</p>
       ${found.largest ? html`<button type="button" class="open" onClick=${() => onOpen(">999")} title="The largest term, its largest term, and so on (f)">follow the largest to the pixels</button>` : null}</div>
     <ol class="terms" ref=${list} aria-label="Terms, the largest first. Up and down arrow keys walk, Enter opens, Backspace goes back.">${terms.slice(0, many.value).map(
       (/** @type {[string, string]} */ [name, part], /** @type {number} */ k) => {
@@ -155,7 +155,10 @@ function Sight({ photo, found, hover }) {
     return { width: Math.floor(width * scale), height: Math.floor(height * scale) };
   };
   const sheet = within(size.width, HIGHEST);
-  const near = sees && sheet.width && around(sees, picture, sheet);
+  const reach = sees?.map((/** @type {number} */ edge, /** @type {number} */ side) =>
+    Math[side < 2 ? "min" : "max"](edge, ...tiles.filter((/** @type {number} */ _, /** @type {number} */ k) => k % 4 === side)),
+  );
+  const near = sees && sheet.width && around(reach, picture, sheet);
   /** @param {any} at @param {typeof sheet} on @param {boolean} [marks] */
   const draw = (at, on, marks) => (/** @type {CanvasRenderingContext2D} */ context, /** @type {number} */ dense) => {
     if (!pixels) return;
@@ -164,7 +167,7 @@ function Sight({ photo, found, hover }) {
       const regions = Array.from(sums, (sum, k) => {
         const share = /** @type {number} */ (sum) / most;
         const [r, g, b] = TABLES.signed.subarray(3 * Math.round(127.5 * (1 + share)));
-        return { box: tiles.subarray(4 * k, 4 * k + 4), color: `rgb(${r} ${g} ${b} / ${30 + 60 * Math.abs(share)}%)` };
+        return { box: tiles.subarray(4 * k, 4 * k + 4), color: `rgb(${r} ${g} ${b} / ${24 + 48 * Math.abs(share)}%)` };
       });
       drawRegions(context, regions, at, dense);
     }
