@@ -32,11 +32,12 @@ export function Tokens({ photo }) {
 /** @param {any} props */
 function FrontEnds({ photo }) {
   const { params } = route.value;
-  const all = useSignal(/** @type {any[]} */ ([]));
+  const all = useSignal(/** @type {any[] | null} */ (null));
   const found = useSignal(/** @type {any} */ (null));
   const fault = useSignal("");
   const hover = useSignal(-1);
-  const name = params.fe ?? "llava-next";
+  const ends = all.value ?? [];
+  const name = params.fe ?? (ends.find((one) => one.name === "llava-next") ?? ends[0])?.name;
   const size = photo.size_hw;
   const failed = (/** @type {unknown} */ error) => {
     if (!(error instanceof Superseded)) fault.value = wordsOf(error);
@@ -47,6 +48,7 @@ function FrontEnds({ photo }) {
   useEffect(() => {
     fault.value = "";
     hover.value = -1;
+    if (!name) return;
     question("token-map", { photo: photo.key, front_end: name }).then(({ data, arrays }) => {
       const values = Object.fromEntries(Object.entries(arrays).map(([key, one]) => [key, one.values]));
       found.value = { ...data, ...values, count: arrays.tokens.shape[0] };
@@ -67,10 +69,10 @@ function FrontEnds({ photo }) {
   const other = (/** @type {string} */ value) =>
     keep(seeing.find((/** @type {number} */ one) => map.tokens[5 * one + 1] === Number(value)) ?? tokenAt(map, middle(map, pinned), Number(value)));
   const both = { photo, map, pick, pixel, seeing, pinned, token: hover.value < 0 ? pinned : hover.value, hover, role, onKeep: keep };
-  return html`<div class="ends" role="group" aria-label="Front end">${all.value.map(
+  return html`<div class="ends" role="group" aria-label="Front end">${ends.map(
     (one) => html`<button type="button" key=${one.name} aria-pressed=${one.name === name} onClick=${() => choose({ fe: one.name, t: "" })}>${one.name} <b class="num">${one.refusal ? "refused" : whole(one.total)}</b></button>`,
   )}</div>
-    ${all.value.map((one) => one.refusal && html`<p class="fine" key=${one.name}>${one.refusal}</p>`)}
+    ${ends.map((one) => one.refusal && html`<p class="fine" key=${one.name}>${one.refusal}</p>`)}
     <${Fault} words=${fault.value} />
     ${
       map
@@ -81,7 +83,7 @@ function FrontEnds({ photo }) {
         ${map.roles.length > 1 && html`<${Choice} label="cells of" value=${String(role)} of=${[["1", "the tiles"], ["0", "the whole, smaller"]]} onChoose=${other} />`}</div>
       <div class="two"><${Scene} ...${both} /><${Readout} ...${both} /></div>
       <${Sequence} ...${both} />`
-        : html`<p class="maps empty"></p>`
+        : html`<p class="maps empty hint">${all.value?.length === 0 ? "This explorer was given no front ends: photosite.explore has them all." : ""}</p>`
     }`;
 }
 
@@ -139,7 +141,11 @@ function Scene({ photo, map, pick, pixel, seeing, pinned, token, hover, role, on
   const step = (/** @type {number[]} */ [down, across]) => {
     if (!down && !across) choose({ t: "", px: "", py: "" });
     else if (pick === "pixel") go([pixel[0] + down, pixel[1] + across], true);
-    else onKeep(tokenAt(map, middle(map, pinned, down, across), role), true);
+    else {
+      let next = -1; // as far as there are cells
+      for (let k = 10; k && next < 0; k--) next = tokenAt(map, middle(map, pinned, Math.round((k * down) / 10), Math.round((k * across) / 10)), role);
+      onKeep(next, true);
+    }
   };
   return html`<figure ref=${frame}><${Board} id="scene" width=${width} height=${height} draw=${draw} over=${over} reads=${[pixels, map, role]} marks=${[map, token, seeing]} onPoint=${point} onStep=${step}
       label=${`${photo.title} with the tokens of ${map.name}: ${pick === "pixel" ? `pixel ${pixel.join(", ")}, read by ${seeing.length} of them.` : `token ${pinned} of ${map.count}.`}`} />
