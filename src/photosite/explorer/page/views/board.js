@@ -1,10 +1,7 @@
 /** A picture whose cells are chosen by pointer and keys. */
 
 import { html } from "../html.js";
-import { Canvas } from "./parts.js";
-
-/** @type {Record<string, number[]>} */
-const KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Escape: [0, 0] };
+import { arrow, Canvas } from "./parts.js";
 
 /** @typedef {(point: number[] | null, kept?: boolean) => void} OnPoint where the pointer is, y and x; `kept` where it was pressed */
 
@@ -15,9 +12,9 @@ export function Board({ id, label, width, height, draw, over, reads, marks, onPo
     onPoint([event.clientY - box.top, event.clientX - box.left], kept);
   };
   const keyed = (/** @type {KeyboardEvent} */ event) => {
-    const step = KEYS[event.key];
+    const step = event.key === "Escape" ? [0, 0] : arrow(event);
     if (!step) return;
-    onStep(step.map((one) => one * (event.shiftKey ? 10 : 1)));
+    onStep(step);
     event.preventDefault();
   };
   return html`<div class="stack keys" id=${id} tabindex="0" role="application" aria-label=${`${label} Arrow keys move, with Shift by ten.`}

@@ -1,17 +1,16 @@
 /** One patch embedding: a model's input cut into patches, and the number that a filter makes of each. */
 
-import { Superseded } from "../api.js";
 import { colored, limits } from "../draw/colors.js";
 import { drawGrid } from "../draw/grid.js";
 import { drawPhoto, outline } from "../draw/photo.js";
-import { html, useEffect, useMemo, useSignal } from "../html.js";
+import { html, useMemo, useSignal } from "../html.js";
 import { windowAt } from "../math/convolution.js";
 import { integer } from "../math/address.js";
 import { shape, significant, whole } from "../math/format.js";
 import { rowOf } from "../math/tokens.js";
-import { about, choose, question, route, wordsOf } from "../state.js";
+import { choose, modelNames, route } from "../state.js";
 import { Board } from "./board.js";
-import { Canvas, Fault, ink, Select, useSize, WholeNumber } from "./parts.js";
+import { Canvas, Fault, ink, Select, useAnswer, useSize, WholeNumber } from "./parts.js";
 import { Why } from "./why_link.js";
 
 const AMBER = "#f2b84b";
@@ -23,18 +22,12 @@ export function PatchEmbedding({ photo }) {
   const found = useSignal(/** @type {any} */ (null));
   const fault = useSignal("");
   const chosen = Object.fromEntries([["model", params.model], ["patch", params.p], ["filter", params.f]].filter(([, one]) => one));
-  useEffect(() => {
-    question("patch-embedding", { photo: photo.key, ...chosen }).then(
-      ({ data, arrays }) => {
-        const [, height, width] = arrays.x.shape;
-        found.value = { ...data, height, width, arrays, grid: arrays.by_rows.shape };
-        fault.value = "";
-      },
-      (error) => {
-        if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-      },
-    );
-  }, [photo.key, params.model, params.p, params.f]);
+  useAnswer("patch-embedding", { photo: photo.key, ...chosen }, fault, (answer) => {
+    if (!answer) return; // what was asked before stays
+    const { data, arrays } = answer;
+    const [, height, width] = arrays.x.shape;
+    found.value = { ...data, height, width, arrays, grid: arrays.by_rows.shape };
+  });
   const now = found.value;
   if (!now) return html`<${Fault} words=${fault.value} /><p class="maps empty"></p>`;
   const { grid, patch: side } = now;
@@ -44,10 +37,9 @@ export function PatchEmbedding({ photo }) {
     choose({ y, x }, { follow });
   };
   const size = (/** @type {number} */ p) => choose({ p, y: "", x: "" }, { follow: true });
-  const names = ["none", ...new Set([...(about.value?.models ?? []).map((one) => one.name), ...(about.value?.names ?? [])])];
   const all = { now, at, onKeep: keep };
   return html`<div class="settings">
-      <${Select} label="model" value=${params.model ?? now.model} of=${names.map((one) => [one, one])} onChoose=${(/** @type {string} */ model) => choose({ model, p: "", f: "" })} />
+      <${Select} label="model" value=${params.model ?? now.model} of=${["none", ...modelNames.value].map((one) => [one, one])} onChoose=${(/** @type {string} */ model) => choose({ model, p: "", f: "" })} />
       <label class="slide"><span class="label">patch size</span><input type="range" min="4" max=${Math.min(64, now.height, now.width)} value=${params.p ?? side} aria-label="Patch size, in pixels"
         onInput=${(/** @type {any} */ event) => size(Number(event.currentTarget.value))} /><span class="num">${side} px</span></label>
       <span class="segments" role="group" aria-label="Sizes that leave nothing over">${now.even.map((/** @type {number} */ p) => html`<button type="button" key=${p} aria-pressed=${p === side} onClick=${() => size(p)}>${p}${p === now.own ? " its own" : ""}</button>`)}</span>

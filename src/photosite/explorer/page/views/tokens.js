@@ -1,16 +1,15 @@
 /** Patches and tokens: one patch embedding, and what published models read: a token's pixels, a pixel's tokens. */
 
-import { Superseded } from "../api.js";
 import { drawPhoto, outline } from "../draw/photo.js";
 import { drawCrop, drawField, onCanvas } from "../draw/sight.js";
-import { html, useEffect, useMemo, useSignal } from "../html.js";
+import { html, useMemo, useSignal } from "../html.js";
 import { integer, word } from "../math/address.js";
 import { shape, whole } from "../math/format.js";
 import { middle, of, reading, tokenAt } from "../math/tokens.js";
-import { choose, pixelsOf, question, route, wordsOf } from "../state.js";
+import { choose, pixelsOf, route } from "../state.js";
 import { Board } from "./board.js";
 import { hatched } from "./fieldmaps.js";
-import { Canvas, Choice, Fault, ink, useSize } from "./parts.js";
+import { Canvas, Choice, Fault, ink, useAnswer, useSize } from "./parts.js";
 import { PatchEmbedding } from "./patches.js";
 
 const CLOSE = 136;
@@ -35,26 +34,18 @@ function FrontEnds({ photo }) {
   const all = useSignal(/** @type {any[] | null} */ (null));
   const found = useSignal(/** @type {any} */ (null));
   const fault = useSignal("");
+  const refused = useSignal("");
   const hover = useSignal(-1);
+  const size = photo.size_hw;
+  useAnswer("front-ends", { photo: photo.key }, fault, (answer) => (all.value = answer?.data.front_ends ?? []));
   const ends = all.value ?? [];
   const name = params.fe ?? (ends.find((one) => one.name === "llava-next") ?? ends[0])?.name;
-  const size = photo.size_hw;
-  const failed = (/** @type {unknown} */ error) => {
-    if (!(error instanceof Superseded)) fault.value = wordsOf(error);
-  };
-  useEffect(() => {
-    question("front-ends", { photo: photo.key }).then(({ data }) => (all.value = data.front_ends), failed);
-  }, []);
-  useEffect(() => {
-    fault.value = "";
+  useAnswer(name && "token-map", { photo: photo.key, front_end: name }, refused, (answer) => {
     hover.value = -1;
-    if (!name) return;
-    question("token-map", { photo: photo.key, front_end: name }).then(({ data, arrays }) => {
-      const values = Object.fromEntries(Object.entries(arrays).map(([key, one]) => [key, one.values]));
-      found.value = { ...data, ...values, count: arrays.tokens.shape[0] };
-    }, failed);
-  }, [name]);
-  const map = found.value?.name === name ? found.value : null;
+    const values = Object.entries(answer?.arrays ?? {}).map(([key, one]) => [key, one.values]);
+    found.value = answer && { ...answer.data, ...Object.fromEntries(values), count: answer.arrays.tokens.shape[0] };
+  });
+  const map = found.value; // stays until the next one is there
   const pick = word(params.pick, /** @type {const} */ (["token", "pixel"]), "token");
   const pixel = [params.py, params.px].map((at, k) => integer(at, 0, size[k] - 1, size[k] >> 1));
   const seeing = useMemo(() => (map && pick === "pixel" ? reading(map, pixel) : []), [map, pick, ...pixel]);
@@ -73,7 +64,7 @@ function FrontEnds({ photo }) {
     (one) => html`<button type="button" key=${one.name} aria-pressed=${one.name === name} onClick=${() => choose({ fe: one.name, t: "" })}>${one.name} <b class="num">${one.refusal ? "refused" : whole(one.total)}</b></button>`,
   )}</div>
     ${ends.map((one) => one.refusal && html`<p class="fine" key=${one.name}>${one.refusal}</p>`)}
-    <${Fault} words=${fault.value} />
+    <${Fault} words=${fault.value || refused.value} />
     ${
       map
         ? html`<div class="bar"><${Choice} label="pick" value=${pick} of=${[
@@ -108,12 +99,12 @@ function Scene({ photo, map, pick, pixel, seeing, pinned, token, hover, role, on
     const [cells, tiles] = [new Path2D(), new Path2D()];
     for (let k = 0; k < map.count; k++) if (map.tokens[5 * k] >= 0 && map.tokens[5 * k + 1] === role) cells.rect(...onCanvas(of(map, "cells", k), view, dense));
     for (const one of map.tiles) if (one.role === map.roles[role]) tiles.rect(...onCanvas(one.box, view, dense));
-    for (const [path, color, thick] of [
+    for (const [path, color, thick] of /** @type {[Path2D, string, number][]} */ ([
       [cells, "rgb(20 22 26 / 25%)", 2],
       [cells, "rgb(251 250 247 / 50%)", 1],
       [tiles, "#14161a", 4],
       [tiles, WHITE, 2],
-    ]) {
+    ])) {
       context.strokeStyle = color;
       context.lineWidth = thick * dense;
       context.stroke(path);
@@ -155,21 +146,15 @@ function Scene({ photo, map, pick, pixel, seeing, pinned, token, hover, role, on
 /** @param {any} props one token's way back to the photosites */
 function Readout({ photo, map, pick, pixel, seeing, pinned, onKeep }) {
   const shown = useSignal(/** @type {any} */ (null));
-  useEffect(() => {
-    if (pinned < 0) shown.value = null;
-    else
-      question("token", { photo: photo.key, front_end: map.name, token: pinned }).then(
-        ({ data, arrays }) => {
-          const { shape: [height, width] = [], values: bytes } = arrays.picture ?? {};
-          shown.value = { ...data, map, picture: bytes && { height, width, bytes } };
-        },
-        () => {},
-      );
-  }, [map, pinned]);
+  const fault = useSignal("");
+  useAnswer(pinned < 0 ? "" : "token", { photo: photo.key, front_end: map.name, token: pinned }, fault, (answer) => {
+    const { shape: [height, width] = [0, 0], values: bytes = null } = answer?.arrays.picture ?? {};
+    shown.value = answer && { ...answer.data, map, picture: bytes && { height, width, bytes } };
+  });
   const list = pick === "pixel" && html`<p class="readers" id="readers"><span>Pixel ${pixel.join(", ")} is read by <b>${seeing.length}</b> tokens</span>
     ${seeing.slice(0, 24).map((/** @type {number} */ one) => html`<button type="button" class="link" key=${one} aria-pressed=${one === pinned} onClick=${() => onKeep(one)}>${whole(one)} of ${map.tiles[map.tokens[5 * one]].name}</button>`)}${seeing.length > 24 ? " …" : ""}</p>`;
-  const now = shown.value?.map === map ? shown.value : null;
-  if (!now) return html`<div class="readout">${list}</div>`;
+  const now = pinned >= 0 && shown.value?.map === map ? shown.value : null;
+  if (!now) return html`<div class="readout">${list}<${Fault} words=${fault.value} /></div>`;
   const { token, picture } = now;
   const reads = of(map, "reads", token);
   const photoPixels = { pixels: pixelsOf(photo).value.whole, cell: of(map, "cells", token) };
