@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import socket
 import threading
@@ -31,6 +32,7 @@ from photosite.explorer.message import Answer, Question, pack, refusal
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
+JSDOC = re.compile(r"/\*\*.*?\*/ ?", re.DOTALL)
 SECONDS = {"headers": 5.0, "body": 30.0}
 """How long a client may take to send them."""
 CONNECTIONS_AT_MOST = 64
@@ -193,14 +195,18 @@ def application(api: Api, jobs: Jobs, token: str, hosts: Collection[str] = ()) -
 def page_files() -> dict[str, tuple[bytes, str]]:
     """All files of the page with their types: read once, so that no request opens a file.
 
+    Modules go without their documentation, a sixth of their bytes; lines keep their numbers.
+
     >>> page_files()["main.js"][1]
     'text/javascript'
     """
-    return {
-        path.relative_to(PAGE).as_posix(): (path.read_bytes(), TYPES[path.suffix])
-        for path in PAGE.rglob("*")
-        if path.suffix in TYPES
-    }
+    found = {}
+    for path in (path for path in PAGE.rglob("*") if path.suffix in TYPES):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".js" and path.parent.name != "vendor":
+            text = JSDOC.sub(lambda comment: "\n" * comment[0].count("\n"), text)
+        found[path.relative_to(PAGE).as_posix()] = text.encode(), TYPES[path.suffix]
+    return found
 
 
 def _response(answer: Answer) -> Response:
