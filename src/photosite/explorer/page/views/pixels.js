@@ -69,7 +69,7 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
 
   // what the address says; without a zoom in it, the whole photo
   useEffect(() => {
-    if (!frame.width) return;
+    if (!frame.width || !frame.height) return;
     const scale = Number(params.z);
     if (!(scale > 0)) view.value = fit(picture, frame);
     else {
@@ -82,6 +82,7 @@ function Stage({ photo, loaded, hover, pinned, pattern }) {
 
   /** @param {Viewport} next the address follows when it has come to rest */
   const look = (next) => {
+    if (!frame.width || !frame.height) return; // not laid out yet: nothing fits into it
     view.value = next;
     clearTimeout(drag.current.timer);
     drag.current.timer = setTimeout(() => {
