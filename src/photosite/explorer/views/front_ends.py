@@ -166,7 +166,12 @@ def token(workspace: Workspace, question: Question) -> Answer:
         counts = mosaic_counts(reads, size)
         by_color = " + ".join(f"{plain(one)} {color}" for one, color in zip(counts, PATTERN, strict=True))
         lines.append(("reads of the photo", _span(reads)))
-        lines.append(("photosites behind", f"{plain(sum(counts))} = {by_color}, by {PATTERN} and {DEMOSAIC}"))
+        lines.append(
+            (
+                "photosites behind",
+                f"{plain(sum(counts))} = {by_color} of an {PATTERN} mosaic that {DEMOSAIC.title()} fills in",
+            )
+        )
     else:
         lines.append(("reads of the photo", "nothing: it is all padding"))
     made = workspace.once(
