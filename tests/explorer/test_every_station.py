@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from photosite.explorer.session import Session, explore
+from photosite.explorer.session import Session
+from photosite.exploring import explore
 from tests.explorer.browsing import network, picture, rest, stations, visit, watched
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ FURTHER = (
     "hierarchy?node=conv2d_1&cam=gradcam",
     "hierarchy?node=linear",
     "hierarchy?model=none",
+    "tokens?part=models",
+    "tokens?part=models&pick=pixel&fe=qwen2.5-vl",
     "why?path=>2",
     "why?path=>99",
     "why?of=convolution&side=24&kernel=1,2,3,4&rows=2&channels=gray&path=>0;bias:0",
