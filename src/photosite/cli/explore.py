@@ -62,9 +62,9 @@ def explore(
             host=host,
             open_browser=not no_browser,
         )
-    print(session.url, flush=True)
-    print("Ctrl-C ends it.", file=sys.stderr)
     try:
+        print(session.url, flush=True)
+        print("Ctrl-C ends it.", file=sys.stderr)
         session.wait()
     except KeyboardInterrupt:
         pass

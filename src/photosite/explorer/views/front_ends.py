@@ -191,7 +191,7 @@ def mosaic_counts(box: tuple[int, int, int, int], size_hw: tuple[int, int]) -> l
         size_hw: of the photo, which is taken to lie as its sensor did.
 
     >>> mosaic_counts((10, 10, 11, 11), (40, 40))  # one pixel of red, by Malvar's kernels
-    [5, 4, 4, 4]
+    [5, 2, 2, 4]
     """
     found = photosites(box, size_hw, pattern=PATTERN, method=DEMOSAIC)
     top, left = found.box[:2]
